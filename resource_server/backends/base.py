@@ -1,0 +1,107 @@
+"""The seam between the gateway and wherever a model runs.
+
+A backend opens one upstream answer for one call. What it gives back is read with a bounded wait, so that whoever
+relays it can send heartbeats and notice silence without cancelling anything.
+
+What a backend raises:
+
+BackendFailure
+├── UpstreamUnavailable   nothing reached the client: another target may be tried
+├── UpstreamBroken        the answer began and did not end: only an error is honest now
+└── UpstreamTimeout       the call's deadline passed
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from resource_server.domain.operations import Operation
+from resource_server.domain.states import ModelState
+from resource_server.domain.targets import Target
+
+
+class BackendFailure(Exception):
+    """The upstream failed us. The text is for logs, never for clients."""
+
+
+class UpstreamUnavailable(BackendFailure):
+    """The upstream refused, is offline, or failed before a content byte; trying elsewhere is safe."""
+
+
+class UpstreamBroken(BackendFailure):
+    """The answer began and broke off, or contradicts itself."""
+
+
+class UpstreamTimeout(BackendFailure):
+    """The call's deadline passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request for one target.
+
+    Attributes:
+        request_id: the gateway's own id, for logs on both sides.
+        target: the catalogue row's canonical values.
+        operation: what to ask of the framework.
+        body: the JSON object to send, canonical model name included.
+        stream: whether the body asks for a stream.
+        deadline: `time.monotonic()` value after which nobody waits any more.
+    """
+
+    request_id: str
+    target: Target
+    operation: Operation
+    body: bytes
+    stream: bool
+    deadline: float
+
+
+class Upstream(Protocol):
+    """One answer in flight. Whoever holds it closes it; closing early cancels the work upstream within 2 s.
+
+    Attributes:
+        status: the framework's HTTP status.
+        headers: lower-case names; at least ``content-type``.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self, wait_s: float) -> bytes | None:
+        """The next bytes of the body, in order, as many as there are.
+
+        Returns ``b""`` at the honest end of the answer and `None` when nothing came within `wait_s` seconds.
+
+        Raises:
+            UpstreamBroken: the connection or the stream ended without its end.
+            UpstreamTimeout: the call's deadline passed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release everything; cancel what still runs. Idempotent, and never raises."""
+        ...
+
+
+class Backend(Protocol):
+    """One kind of place where models run."""
+
+    async def open(self, call: Call) -> Upstream:
+        """Send the call and wait for the answer's status.
+
+        Any status is an answer: turning a framework's 4xx or 5xx into an error is the caller's business.
+
+        Raises:
+            UpstreamUnavailable: no answer has begun; another target may be tried.
+            UpstreamTimeout: the call's deadline passed.
+        """
+        ...
+
+    def state(self, target: Target) -> ModelState:
+        """The target's state from memory: never asks anybody. Never polled counts as hot and is tried."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release everything the backend holds."""
+        ...
