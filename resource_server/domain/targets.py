@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from resource_server.domain.operations import Operation
 
 RESERVED_CLUSTER_NAMES = frozenset(
-    "v1 v2 relay ui docs health ready status metrics whoami usage admin".split()
+    ["v1", "v2", "relay", "ui", "docs", "health", "ready", "status", "metrics", "whoami", "usage", "admin"]
 )
 """Fixed words of our URLs: a cluster of that name could never be reached."""
 

@@ -1,0 +1,123 @@
+"""Django's settings, all derived from the environment (`inference_gateway.environment`)."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.utils import get_random_secret_key
+
+from inference_gateway.environment import BASE_DIR, Environment, load_environment
+from inference_gateway.logs import build_logging
+
+ENVIRONMENT: Environment = load_environment()
+
+DEBUG = ENVIRONMENT.flag("DEBUG")
+# Without a key a development process gets one of its own; production mode refuses to start (resource_server.checks).
+SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or get_random_secret_key()
+ALLOWED_HOSTS = list(ENVIRONMENT.items("ALLOWED_HOSTS"))
+CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.items("CSRF_TRUSTED_ORIGINS"))
+
+DATA_DIR: Path = (BASE_DIR / ENVIRONMENT.text("GATEWAY_DATA_DIR")).resolve()
+
+INSTALLED_APPS = [
+    "inference_gateway",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "resource_server",
+]
+
+# For people's pages only. The API's routes go to a handler without middleware (inference_gateway.asgi).
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "inference_gateway.urls"
+ASGI_APPLICATION = "inference_gateway.asgi.application"
+APPEND_SLASH = False  # a trailing slash is accepted on API routes and never redirected
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+def _database() -> dict[str, Any]:
+    """PostgreSQL where PGHOST is set, else one SQLite file for one process."""
+    if ENVIRONMENT.text("PGHOST"):
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": ENVIRONMENT.text("PGHOST"),
+            "PORT": int(ENVIRONMENT.number("PGPORT")),
+            "USER": ENVIRONMENT.text("PGUSER"),
+            "PASSWORD": ENVIRONMENT.text("PGPASSWORD"),
+            "NAME": ENVIRONMENT.text("PGDATABASE"),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {"connect_timeout": 2},
+        }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "gateway.sqlite3",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "resource_server.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# Bodies are counted and capped while they are read, by the ASGI entry.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+
+REST_FRAMEWORK = {
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 50,
+}
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = False  # nginx does it, where it knows which listener a request came through
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
+SECURE_HSTS_PRELOAD = not DEBUG
+SESSION_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_SECURE = not DEBUG
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # the redirect to HTTPS is nginx's
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = build_logging(ENVIRONMENT.text("LOG_LEVEL"))
