@@ -1,0 +1,115 @@
+"""JSON objects as the gateway accepts them from clients: one meaning only, whatever parser reads them next.
+
+A parser that keeps the first of two equal keys and one that keeps the last would see different requests, so
+duplicates are refused; so are NaN, NUL characters and nesting that a recursive parser could not survive.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from typing import TypeAlias
+
+import orjson
+
+from resource_server.domain.errors import InvalidValue
+
+MAX_DEPTH = 64
+"""Levels of nested objects and arrays; the document itself is the first."""
+
+_SPACED_COLON = re.compile(rb'"\s+:')
+_ESCAPED_SPACED_COLON = re.compile(rb'\\"\s+:')
+_Container: TypeAlias = dict[str, object] | list[object]
+_CONTAINERS = frozenset({dict, list})
+_TOO_DEEP = f"The request body is nested deeper than {MAX_DEPTH} levels."
+_CONSTANTS = ("NaN", "Infinity")
+
+
+def parse_json(raw: bytes) -> dict[str, object]:
+    """The JSON object in `raw`, in time linear in its length.
+
+    Raises:
+        InvalidValue: not UTF-8, not JSON, not an object, NaN or Infinity, a number beyond doubles, a duplicate
+            key, more than `MAX_DEPTH` levels, a NUL character or half a surrogate pair in a string.
+    """
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise InvalidValue(_explain(raw, exc)) from exc
+    if type(document) is not dict:
+        raise InvalidValue("The request body must be a JSON object.")
+    keys = _count_keys(document)
+    # Only a key that ends in a backslash is written with these three bytes; the count would miss it.
+    if b'\\\\"' in raw or keys != _count_key_tokens(raw):
+        _check_duplicates(raw)
+    # The bytes of an escaped NUL are rare; only then is it worth telling "\\u0000" (text) from "\u0000" (NUL).
+    if b"\\u0000" in raw:
+        _check_nul(document)
+    return document
+
+
+def _count_key_tokens(raw: bytes) -> int:
+    """How many keys are written in valid JSON none of whose keys ends in a backslash.
+
+    Inside a string every quote follows a backslash, so a bare quote before a colon always ends a key.
+    """
+    count = raw.count(b'":') + len(_SPACED_COLON.findall(raw))
+    if b'\\"' in raw:
+        count -= raw.count(b'\\":') + len(_ESCAPED_SPACED_COLON.findall(raw))
+    return count
+
+
+def _count_keys(document: dict[str, object]) -> int:
+    """The number of keys in the tree, level by level, so that its depth costs nothing to check."""
+    keys = 0
+    level: list[_Container] = [document]
+    for _ in range(MAX_DEPTH):
+        below: list[_Container] = []
+        for node in level:
+            if isinstance(node, dict):
+                keys += len(node)
+                below += _get_containers(node.values())
+            else:
+                below += _get_containers(node)
+        if not below:
+            return keys
+        level = below
+    raise InvalidValue(_TOO_DEEP)
+
+
+def _get_containers(values: Collection[object]) -> Iterable[_Container]:
+    # The types are compared in C; most nodes are leaves' parents and end here.
+    if _CONTAINERS.isdisjoint(map(type, values)):
+        return ()
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _check_duplicates(raw: bytes) -> None:
+    def refuse_duplicates(pairs: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise InvalidValue(f"The key {key[:100]!r} appears twice in one object of the request body.")
+            seen.add(key)
+
+    json.loads(raw, object_pairs_hook=refuse_duplicates)
+
+
+def _check_nul(document: dict[str, object]) -> None:
+    nodes: list[object] = [document]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, str) and "\0" in node:
+            raise InvalidValue("A string of the request body holds a NUL character (\\u0000): remove it.")
+        if isinstance(node, dict):
+            nodes += node.keys()
+            nodes += node.values()
+        elif isinstance(node, list):
+            nodes += node
+
+
+def _explain(raw: bytes, exc: orjson.JSONDecodeError) -> str:
+    if "depth limit" in exc.msg:
+        return _TOO_DEEP
+    if raw.decode(errors="replace")[exc.pos :].startswith(_CONSTANTS):
+        return f"The request body is not JSON: NaN and Infinity are no JSON numbers (character {exc.pos})."
+    return f"The request body is not JSON: {exc}."
