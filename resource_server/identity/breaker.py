@@ -1,0 +1,73 @@
+"""Calls to a service that may be away: bounded in time, and not repeated while it is known to be away."""
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from resource_server.domain.errors import AuthUnavailable
+from resource_server.identity.base import GlobusFailure, GlobusUnavailable
+
+T = TypeVar("T")
+
+_FAILURES_TO_OPEN = 5
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 60.0
+_jitter = random.SystemRandom()
+
+
+class Breaker:
+    """After five failures in a row, or when the service asks for it, calls fail at once until a pause has passed.
+
+    Then one call at a time tries; each failure doubles the pause, the first success ends it.
+    """
+
+    def __init__(self, deadline_s: float, monotonic: Callable[[], float]) -> None:
+        self._deadline_s = deadline_s
+        self._monotonic = monotonic
+        self._failures = 0
+        self._closed_until = 0.0
+
+    async def run(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of `call` within the deadline. Raises `GlobusUnavailable`, and whatever `call` raises."""
+        self._enter()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                answer = await call()
+        except TimeoutError:
+            self._fail(None)
+            raise GlobusUnavailable(f"no answer within {self._deadline_s:g} s") from None
+        except GlobusUnavailable as exc:
+            self._fail(exc.retry_after_s)
+            raise
+        except GlobusFailure:  # an answer, if not the hoped-for one
+            self._recover()
+            raise
+        self._recover()
+        return answer
+
+    def _enter(self) -> None:
+        now = self._monotonic()
+        if now < self._closed_until:
+            raise GlobusUnavailable("not asked: recent calls failed", self._closed_until - now)
+        if self._failures >= _FAILURES_TO_OPEN:
+            self._closed_until = now + self._deadline_s  # this call is the probe; the others wait for its outcome
+
+    def _recover(self) -> None:
+        self._failures = 0
+        self._closed_until = 0.0
+
+    def _fail(self, retry_after_s: float | None) -> None:
+        self._failures += 1
+        pause_s = min(retry_after_s or 0.0, _LONGEST_PAUSE_S)
+        if self._failures >= _FAILURES_TO_OPEN:
+            doubled_s = _FIRST_PAUSE_S * 2.0 ** min(self._failures - _FAILURES_TO_OPEN, 10)
+            pause_s = max(pause_s, min(doubled_s, _LONGEST_PAUSE_S) * _jitter.uniform(0.8, 1.2))
+        self._closed_until = self._monotonic() + pause_s
+
+
+def build_unavailable(service: str, failure: GlobusUnavailable) -> AuthUnavailable:
+    """What the client hears when `service` cannot be asked and nothing that is known will do."""
+    retry_after_s = math.ceil(failure.retry_after_s or _FIRST_PAUSE_S)
+    return AuthUnavailable(f"{service} cannot be asked now: try again shortly.", retry_after_s=retry_after_s)
