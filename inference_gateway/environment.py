@@ -51,6 +51,8 @@ class Key:
     secret: bool = False
 
 
+_SDK = "globus-sdk"
+
 KEYS: tuple[Key, ...] = (
     Key(
         "SECRET_KEY",
@@ -88,6 +90,9 @@ KEYS: tuple[Key, ...] = (
         "0.5",
         parse_seconds,
     ),
+    Key("GLOBUS_SDK_ENVIRONMENT", "Name of another Globus cloud, such as a local stand-in.", None, reader=_SDK),
+    Key("GLOBUS_SDK_SERVICE_URL_AUTH", "Address of Globus Auth, where it is not the public one.", None, reader=_SDK),
+    Key("GLOBUS_SDK_SERVICE_URL_GROUPS", "Address of Globus Groups, where it is not the public one.", None, reader=_SDK),
     Key("PGHOST", 'PostgreSQL\'s host; "" uses an SQLite file in GATEWAY_DATA_DIR (one process only).', ""),
     Key("PGPORT", "PostgreSQL's port.", "5432", parse_count),
     Key("PGUSER", "PostgreSQL's user.", "inferencedev", older=("POSTGRES_USER",)),
@@ -209,4 +214,7 @@ def _parse(key: Key, variables: Mapping[str, str]) -> object:
 def load_environment() -> Environment:
     """The process's environment over ``.env`` in the project's folder."""
     from_file = {name: value for name, value in dotenv_values(BASE_DIR / ".env").items() if value is not None}
+    for key in KEYS:
+        if key.reader == _SDK and key.name in from_file:
+            os.environ.setdefault(key.name, from_file[key.name])  # the SDK reads nothing but its process's environment
     return Environment({**from_file, **os.environ})

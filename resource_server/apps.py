@@ -1,6 +1,9 @@
 """The app's registration; nothing opens here: resources belong to the ASGI lifespan."""
 
 from django.apps import AppConfig
+from django.core.checks import register
+
+from resource_server.checks import check_environment
 
 
 class ResourceServerConfig(AppConfig):
@@ -8,3 +11,6 @@ class ResourceServerConfig(AppConfig):
 
     name = "resource_server"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        register(check_environment)

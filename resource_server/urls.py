@@ -1,5 +1,11 @@
-"""The app's URLs."""
+"""The app's URLs, below ``/resource_server/``."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from resource_server.api.api import api
+from resource_server.api.relay import relay
+
+urlpatterns = [
+    path("relay/<str:stream_id>", relay),
+    path("", api.urls),
+]

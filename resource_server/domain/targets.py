@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from resource_server.domain.operations import Operation
 
 RESERVED_CLUSTER_NAMES = frozenset(
-    ["v1", "v2", "relay", "ui", "docs", "health", "ready", "status", "metrics", "whoami", "usage", "admin"]
+    {"v1", "v2", "relay", "ui", "docs", "health", "ready", "status", "metrics", "whoami", "usage", "admin"}
+    | {"openapi.json", "list-endpoints", "list-endpoints-detailed", "operator"}
 )
 """Fixed words of our URLs: a cluster of that name could never be reached."""
 
@@ -92,7 +93,7 @@ class _TargetFields(BaseModel):
     max_model_len: int | None = Field(default=None, ge=1)
     max_concurrency: int = Field(default=512, ge=1)
     """Requests under way at once from one gateway process."""
-    timeout_s: float = Field(default=600.0, gt=0, le=86400)
+    timeout_s: float = Field(default=1800.0, gt=0, le=86400)
     """Total deadline of a request."""
     idle_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     """The longest silence of a stream that has begun."""

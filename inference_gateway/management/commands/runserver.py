@@ -1,0 +1,35 @@
+"""``manage.py runserver`` on ASGI: Django's own is WSGI, which knows no lifespan and swallows streams."""
+
+import argparse
+import re
+from typing import Any
+
+import uvicorn
+from django.core.management.base import BaseCommand, CommandError
+
+_ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]+|\[[0-9a-fA-F:]+\]):)?(?P<port>\d{1,5})")
+
+
+class Command(BaseCommand):
+    """Serve for development, reloading when the code changes."""
+
+    help = "Starts the gateway for development, on ASGI."
+    requires_system_checks = "__all__"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("addrport", nargs="?", default="127.0.0.1:8000", help="Port, or address:port.")
+        parser.add_argument("--noreload", action="store_true", help="Do not restart when the code changes.")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        match = _ADDRESS.fullmatch(options["addrport"])
+        if match is None or not 0 < int(match["port"]) <= 65535:
+            raise CommandError(f"{options['addrport']!r} is not a port or address:port.")
+        uvicorn.run(
+            "inference_gateway.asgi:application",
+            host=(match["host"] or "127.0.0.1").strip("[]"),
+            port=int(match["port"]),
+            reload=not options["noreload"],
+            lifespan="on",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )

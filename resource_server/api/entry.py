@@ -1,0 +1,129 @@
+"""The way into the API: an ASGI application without middleware, threads or tasks that a request does not need.
+
+It reads the body, finds the route, runs Ninja's view and sends what comes back. Every failure, wherever it arose,
+leaves here in the one error envelope, and every answer carries its request id.
+"""
+
+import inspect
+import logging
+import secrets
+import time
+from functools import lru_cache
+from io import BytesIO
+from urllib.parse import quote
+
+from asgiref.sync import sync_to_async
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.http.request import split_domain_port, validate_host
+from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch, get_resolver
+from ninja.errors import HttpError, ValidationError
+
+from resource_server.api.exchange import ApiRequest, EventStreamResponse
+from resource_server.api.reading import ClientGone, DisconnectWatch, read_body
+from resource_server.api.sending import send_error, send_response, send_stream
+from resource_server.domain.errors import GatewayError, InvalidValue, MethodNotAllowed, NotFound
+from resource_server.wiring import Gateway
+
+logger = logging.getLogger(__name__)
+
+_RELAY_PREFIX = "/resource_server/relay/"
+_RELAY_CAP_BYTES = 1024 * 1024
+
+
+class ApiEntry:
+    """Serves the API's routes for one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        received_at = time.perf_counter()
+        request_id = f"req_{secrets.token_hex(12)}"
+        watch = DisconnectWatch(receive)
+        try:
+            match, path = _find_route(scope)
+            body = await read_body(scope, receive, self._cap_bytes(path))
+            request = self._build_request(scope, body, request_id, received_at)
+            request.resolver_match = match
+            async with watch:
+                await _respond(match, request, send)
+        except ClientGone:
+            logger.info("client_left_early request_id=%s", request_id)
+        except GatewayError as error:
+            await send_error(send, error, request_id)
+        except Exception:
+            # The outermost edge: whatever this is, the client gets the envelope and the log gets the traceback.
+            logger.exception("internal_error request_id=%s", request_id)
+            await send_error(send, GatewayError(f"Internal error. Quote {request_id} to the operators."), request_id)
+
+    def _cap_bytes(self, path: str) -> int:
+        return _RELAY_CAP_BYTES if path.startswith(_RELAY_PREFIX) else self._gateway.max_body_bytes
+
+    def _build_request(self, scope: HTTPScope, body: bytes, request_id: str, received_at: float) -> ApiRequest:
+        request = ApiRequest(scope, BytesIO(body))
+        request._body = body  # noqa: SLF001 - read and capped above; Django would copy it once more
+        request.gateway = self._gateway
+        request.request_id = request_id
+        request.received_at = request.authenticated_at = received_at
+        _check_host(request.META.get("HTTP_HOST", ""))
+        return request
+
+
+def _find_route(scope: HTTPScope) -> tuple[ResolverMatch, str]:
+    """The route, with an optional trailing slash. Raises `NotFound`."""
+    path = scope["path"].rstrip("/")
+    try:
+        return _resolve(path), path
+    except Http404:
+        if "/v1/v1/" in path:
+            raise NotFound("The path says /v1 twice: give the SDK a base URL with /v1, or the path, not both.") from None
+        shown = quote(path[:200], safe="/")
+        raise NotFound(f"There is no route {shown}: see /resource_server/openapi.json.") from None
+
+
+@lru_cache(maxsize=1024)
+def _resolve(path: str) -> ResolverMatch:
+    return get_resolver().resolve(path)
+
+
+@lru_cache(maxsize=256)
+def _is_known_host(host: str) -> bool:
+    domain, _port = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def _check_host(host: str) -> None:
+    if not _is_known_host(host):
+        raise InvalidValue("The Host header names a host that this gateway does not serve (ALLOWED_HOSTS).")
+
+
+async def _respond(match: ResolverMatch, request: ApiRequest, send: ASGISendCallable) -> None:
+    response = await _call_view(match, request)
+    if isinstance(response, EventStreamResponse):
+        await send_stream(send, response, request.request_id)
+        return
+    if not isinstance(response, HttpResponse):
+        raise TypeError(f"the API has no use for a {type(response).__name__}")
+    if response.status_code == 405:
+        raise MethodNotAllowed(
+            f"{request.method} is not allowed here.", headers={"allow": response.headers.get("Allow", "")}
+        )
+    await send_response(send, response, request.request_id)
+
+
+async def _call_view(match: ResolverMatch, request: ApiRequest) -> HttpResponseBase:
+    try:
+        if not inspect.iscoroutinefunction(match.func):  # Ninja's own documentation pages
+            return await sync_to_async(match.func)(request, *match.args, **match.kwargs)
+        return await match.func(request, *match.args, **match.kwargs)
+    except Http404:
+        raise NotFound("There is no such route: see /resource_server/openapi.json.") from None
+    except HttpError as exc:
+        raise InvalidValue(str(exc)) from exc
+    except ValidationError as exc:
+        problem = exc.errors[0] if exc.errors else {}
+        field = ".".join(str(part) for part in problem.get("loc", ())) or None
+        raise InvalidValue(str(problem.get("msg", "The request is not valid.")), param=field) from exc

@@ -1,0 +1,29 @@
+"""Bearer tokens of Globus Auth, as Ninja's authentication."""
+
+import time
+from typing import Any
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from resource_server.api.exchange import api_request
+from resource_server.identity.base import Caller
+
+
+class GlobusBearer(HttpBearer):
+    """Lets a caller in, or raises the reason why not; it never answers by itself."""
+
+    async def __call__(self, request: HttpRequest) -> Caller:  # type: ignore[override]  # Ninja awaits async callables
+        """The caller behind the request's token. Raises `GatewayError`."""
+        exchange = api_request(request)
+        authorization = exchange.META.get("HTTP_AUTHORIZATION")
+        authenticator = exchange.gateway.authenticator
+        caller = authenticator.find_cached(authorization)
+        if caller is None:
+            caller = await authenticator.authenticate(authorization, exchange.META.get("REMOTE_ADDR", ""))
+        exchange.authenticated_at = time.perf_counter()
+        return caller
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        """Not used: `__call__` reads the whole header, so that a wrong scheme gets a message of its own."""
+        raise NotImplementedError

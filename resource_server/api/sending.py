@@ -1,0 +1,62 @@
+"""Putting an answer on the wire."""
+
+from collections.abc import Iterable
+
+from asgiref.typing import ASGISendCallable, HTTPResponseBodyEvent, HTTPResponseStartEvent
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from resource_server.api.exchange import EventStreamResponse
+from resource_server.domain.errors import GatewayError
+
+
+async def send_response(send: ASGISendCallable, response: HttpResponse, request_id: str) -> None:
+    """A whole answer."""
+    body = response.content
+    headers = [*_encode(response), (b"content-length", str(len(body)).encode()), (b"x-request-id", request_id.encode())]
+    await _send(send, response.status_code, headers, body)
+
+
+async def send_error(send: ASGISendCallable, error: GatewayError, request_id: str) -> None:
+    """A failure in its envelope. If the answer has begun, the server cuts the connection, which is the honest end."""
+    body = error.encode()
+    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
+    headers += [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+    ]
+    await _send(send, error.http_status, headers, body)
+
+
+async def send_stream(send: ASGISendCallable, response: EventStreamResponse, request_id: str) -> None:
+    """Events as they come; the stream is closed whatever happens."""
+    try:
+        headers = [*_encode(response), (b"x-request-id", request_id.encode())]
+        await send(_start(response.status_code, headers))
+        async for data in response.stream:
+            await send(_body(data, more=True))
+        await send(_body(b"", more=False))
+    finally:
+        await response.stream.aclose()
+
+
+async def _send(send: ASGISendCallable, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    await send(_start(status, headers))
+    await send(_body(body, more=False))
+
+
+def _encode(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
+        for name, value in response.items()
+        if name.lower() != "content-length"
+    ]
+
+
+def _start(status: int, headers: Iterable[tuple[bytes, bytes]]) -> HTTPResponseStartEvent:
+    return {"type": "http.response.start", "status": status, "headers": headers, "trailers": False}
+
+
+def _body(data: bytes, *, more: bool) -> HTTPResponseBodyEvent:
+    return {"type": "http.response.body", "body": data, "more_body": more}

@@ -1,0 +1,91 @@
+"""What the configuration must hold before the gateway serves: system checks with stable ids and a fix each.
+
+Development (DEBUG=True) may be loose; production may not.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+
+from inference_gateway.environment import Environment
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_MIN_KEY_LENGTH = 50
+
+
+def check_environment(**_kwargs: Any) -> list[CheckMessage]:
+    """All rules, on the settings in force."""
+    return find_problems(settings.ENVIRONMENT)
+
+
+def find_problems(environment: Environment) -> list[CheckMessage]:
+    """All rules, on one environment."""
+    problems = _find_sharing_problems(environment)
+    if not environment.flag("DEBUG"):
+        problems += [*_find_secret_problems(environment), *_find_globus_problems(environment)]
+    return problems
+
+
+def _find_sharing_problems(environment: Environment) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    if environment.number("WEB_CONCURRENCY") > 1:
+        problems += [
+            Error(
+                f"WEB_CONCURRENCY is over 1, but {key} is not set: the processes would not see each other's state.",
+                hint=f"Set {key}, or WEB_CONCURRENCY=1.",
+                id=f"gateway.E00{number}",
+            )
+            for number, key in ((1, "PGHOST"), (2, "REDIS_URL"))
+            if not environment.text(key)
+        ]
+    return problems
+
+
+def _find_secret_problems(environment: Environment) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    key = environment.text("SECRET_KEY")
+    if len(key) < _MIN_KEY_LENGTH or key.startswith(("<", "django-insecure")):
+        problems.append(
+            Error(
+                "SECRET_KEY is missing, short or an example: it signs sessions and relay tickets.",
+                hint="Make one: python -c 'from django.core.management.utils import get_random_secret_key as k; print(k())'"
+                " or, for development, set DEBUG=True.",
+                id="gateway.E003",
+            )
+        )
+    if "*" in environment.items("ALLOWED_HOSTS"):
+        problems.append(
+            Error("ALLOWED_HOSTS holds '*'.", hint="Name the hosts that the gateway answers to.", id="gateway.E004")
+        )
+    return problems
+
+
+def _find_globus_problems(environment: Environment) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    for name in ("GLOBUS_APPLICATION_ID", "GLOBUS_APPLICATION_SECRET"):
+        value = environment.text(name)
+        if not value or value.startswith("<"):
+            problems.append(
+                Error(f"{name} has no value: no token can be verified.", hint="Register a service API application with "
+                      "Globus (README) and put its values into .env.", id="gateway.E005")
+            )
+    problems += [
+        Error(f"{name} points to this machine.", hint="Remove it in production.", id="gateway.E006")
+        for name in ("GLOBUS_COMPUTE_SERVICE_URL", "GLOBUS_SDK_SERVICE_URL_AUTH", "GLOBUS_SDK_SERVICE_URL_GROUPS")
+        if _is_loopback(environment.text(name))
+    ]
+    if not environment.text("SERVICE_ACCOUNT_ID"):
+        problems.append(
+            Warning(
+                "SERVICE_ACCOUNT_ID is not set: targets behind Globus Compute cannot be used.",
+                hint="Set SERVICE_ACCOUNT_ID and SERVICE_ACCOUNT_SECRET (or POLARIS_ENDPOINT_ID and _SECRET).",
+                id="gateway.W001",
+            )
+        )
+    return problems
+
+
+def _is_loopback(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in _LOOPBACK

@@ -1,0 +1,114 @@
+"""The catalogue as requests read it: an immutable snapshot, indexed by the names that clients send.
+
+One key everywhere: (cluster, framework, model). Where an `Endpoint` row and federated targets share a key, the
+conjunction of all their rules holds on either path, and the `Endpoint` row's UUIDs win.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from resource_server.domain.access import AccessRule
+from resource_server.domain.targets import GlobusComputeTarget, Target
+
+Key: TypeAlias = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """A cluster with the values that routing and access need; the defaults are those of an undescribed cluster."""
+
+    name: str
+    rule: AccessRule = AccessRule()
+    maintenance: bool = False
+    maintenance_notice: str = ""
+    maintenance_until: str = ""
+    """ISO 8601, or empty where no end is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedRow:
+    """A public model name and its targets, in the operator's order."""
+
+    name: str
+    model: str
+    targets: tuple[Target, ...]
+    created: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One target with every rule that guards it."""
+
+    target: Target
+    cluster: ClusterRow
+    rules: tuple[AccessRule, ...]
+
+    @property
+    def key(self) -> Key:
+        """(cluster, framework, model)."""
+        return (self.target.cluster, self.target.framework, self.target.model)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that can be asked for.
+
+    Attributes:
+        federated: public model name to its places.
+        paths: (cluster, framework) to model name to the one place.
+    """
+
+    federated: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    paths: Mapping[tuple[str, str], Mapping[str, tuple[Place, ...]]] = field(default_factory=dict)
+
+    def names(self, path: tuple[str, str] | None) -> Mapping[str, tuple[Place, ...]]:
+        """The models of the federated base (`None`) or of one cluster and framework; empty where there is none."""
+        return self.federated if path is None else self.paths.get(path, {})
+
+    def places(self) -> Iterable[Place]:
+        """Every place once per name under which it can be reached."""
+        for index in (self.federated, *self.paths.values()):
+            for places in index.values():
+                yield from places
+
+
+def build_snapshot(
+    clusters: Iterable[ClusterRow], endpoints: Iterable[Target], federated: Iterable[FederatedRow]
+) -> Snapshot:
+    """Index the rows of the database."""
+    federated = tuple(federated)
+    by_name = {row.name: row for row in clusters}
+    own = {_key(target): target for target in endpoints}
+    rules: dict[Key, dict[AccessRule, None]] = defaultdict(dict)
+    first: dict[Key, Target] = {}
+    for target in (*own.values(), *(target for row in federated for target in row.targets)):
+        first.setdefault(_key(target), target)
+        rules[_key(target)][AccessRule(group_ids=frozenset(target.allowed_globus_groups))] = None
+
+    def place(target: Target) -> Place:
+        cluster = by_name.get(target.cluster) or ClusterRow(target.cluster)
+        guards = (cluster.rule, *rules[_key(target)])
+        return Place(_canonical(target, own), cluster, tuple(rule for rule in guards if not rule.is_open()))
+
+    paths: dict[tuple[str, str], dict[str, tuple[Place, ...]]] = defaultdict(dict)
+    for key, target in first.items():
+        paths[key[:2]][key[2]] = (place(target),)
+    return Snapshot({row.model: tuple(place(target) for target in row.targets) for row in federated}, dict(paths))
+
+
+def _key(target: Target) -> Key:
+    return (target.cluster, target.framework, target.model)
+
+
+def _canonical(target: Target, own: Mapping[Key, Target]) -> Target:
+    row = own.get(_key(target))
+    if row is None:
+        return target
+    if not (isinstance(row, GlobusComputeTarget) and isinstance(target, GlobusComputeTarget)):
+        return row
+    # Whether a function relays is a property of the function, so it follows the function's UUID.
+    relay = target.relay if row.function_uuid == target.function_uuid else row.relay
+    uuids = {"endpoint_uuid": row.endpoint_uuid, "function_uuid": row.function_uuid, "relay": relay}
+    return target.model_copy(update=uuids)

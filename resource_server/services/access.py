@@ -1,0 +1,43 @@
+"""One resolver and one authorization function for every route (reliability: position 1)."""
+
+from resource_server.domain.access import can_use, needs_groups
+from resource_server.domain.catalogue import Place, Snapshot
+from resource_server.domain.errors import ModelNotFound
+from resource_server.identity.base import Caller
+
+Path = tuple[str, str] | None
+"""(cluster, framework), or `None` for the federated base."""
+
+
+async def resolve(snapshot: Snapshot, caller: Caller, path: Path, model: str) -> list[Place]:
+    """The places that serve `model` for this caller, in the operator's order.
+
+    An unknown model and one that a rule hides read the same.
+
+    Raises:
+        ModelNotFound: there is none.
+        AuthUnavailable: a rule needs the caller's groups and Globus Groups cannot be asked.
+    """
+    places = await visible(caller, snapshot.names(path).get(model, ()))
+    if not places:
+        raise ModelNotFound(
+            f"The model {model[:200]!r} does not exist here or is not open to you: GET …/v1/models lists what is.",
+            param="model",
+        )
+    return places
+
+
+async def visible(caller: Caller, places: tuple[Place, ...]) -> list[Place]:
+    """Those of `places` whose every rule the caller passes."""
+    rules = [rule for place in places for rule in place.rules]
+    if not rules:
+        return list(places)
+    groups = await caller.groups() if needs_groups(rules) else frozenset()
+    return [place for place in places if can_use(caller.principal, groups, place.rules)]
+
+
+async def visible_models(snapshot: Snapshot, caller: Caller, path: Path) -> dict[str, list[Place]]:
+    """Exactly the models that the caller can call on this path, with the places that serve them."""
+    names = snapshot.names(path)
+    shown = {model: await visible(caller, places) for model, places in names.items()}
+    return {model: places for model, places in shown.items() if places}

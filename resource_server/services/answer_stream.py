@@ -1,0 +1,113 @@
+"""A streamed answer on its way to the client: events as they come, heartbeats while it is silent, an honest end."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+
+from resource_server.backends.base import BackendFailure, UpstreamTimeout
+from resource_server.domain.errors import DeadlineExceeded, GatewayError, StreamInterrupted
+from resource_server.domain.sse import DONE, StreamTap, comment, error_event
+from resource_server.services.attempts import Begun
+
+HEARTBEAT_S = 5.0
+_COMMENT = comment("waiting")
+
+
+class AnswerStream:
+    """The bytes of one streamed answer (wire contract 4).
+
+    `on_end` is called exactly once, with the tap (`None` if the answer never began), the error that ended the stream
+    (`None` if there is none) and whether the client left before the end.
+    """
+
+    def __init__(
+        self,
+        opening: asyncio.Task[Begun],
+        idle_timeout_s: float,
+        on_end: Callable[[StreamTap | None, GatewayError | None, bool], None],
+    ) -> None:
+        self._opening = opening
+        self._idle_timeout_s = idle_timeout_s
+        self._on_end = on_end
+        self._begun: Begun | None = None
+        self._ended = False
+        self._events = self._produce()
+
+    def __aiter__(self) -> "AnswerStream":
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self._events.__anext__()
+
+    async def aclose(self) -> None:
+        """Cancel what still runs upstream and settle; a generator that never ran would not do it in a `finally`."""
+        await self._events.aclose()
+        if not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
+        if self._begun is None and not self._opening.cancelled() and self._opening.exception() is None:
+            self._begun = self._opening.result()
+        if self._begun is not None:
+            await self._begun.upstream.aclose()
+        self._end(None, left=True)
+
+    async def _produce(self) -> AsyncGenerator[bytes, None]:
+        while not self._opening.done():
+            await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
+            if not self._opening.done():
+                yield _COMMENT
+        try:
+            begun = self._begun = self._opening.result()
+        except GatewayError as error:
+            self._end(error)
+            yield error_event(error)
+            return
+        if begun.head:
+            yield begun.head
+        error = None
+        try:
+            if not begun.is_complete:
+                async for data in self._relay(begun):
+                    yield data
+        except GatewayError as exc:
+            error = exc
+        # The account is settled before the last bytes go: what a client has seen complete is on record.
+        self._end(error)
+        yield DONE if error is None else error_event(error)
+
+    async def _relay(self, begun: Begun) -> AsyncGenerator[bytes, None]:
+        """Everything after the head. Raises the error with which the stream must end."""
+        tap = begun.tap
+        heard_at = time.monotonic()
+        while True:
+            data, out = await _next(begun)
+            if out:
+                yield out
+            if data is None:
+                if time.monotonic() - heard_at > self._idle_timeout_s:
+                    raise StreamInterrupted("The model fell silent in the middle of its answer.")
+                yield _COMMENT
+            elif not data:
+                break
+            else:
+                heard_at = time.monotonic()
+            if tap.error is not None:
+                raise StreamInterrupted("The model's server reported an error in the middle of its answer.")
+        if not tap.finished:
+            raise StreamInterrupted("The model's answer broke off before its end.")
+
+    def _end(self, error: GatewayError | None, *, left: bool = False) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_end(self._begun.tap if self._begun else None, error, left)
+
+
+async def _next(begun: Begun) -> tuple[bytes | None, bytes]:
+    """What `Upstream.read` gave, and what of it may go to the client."""
+    try:
+        data = await begun.upstream.read(HEARTBEAT_S)
+        return data, begun.tap.feed(data) if data else b""
+    except UpstreamTimeout as exc:
+        raise DeadlineExceeded("The model did not finish its answer in time.") from exc
+    except (BackendFailure, ValueError) as exc:
+        raise StreamInterrupted("The model's answer broke off before its end.") from exc

@@ -1,0 +1,157 @@
+"""The main use case: one inference request, from an authenticated caller to an answer."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from resource_server.backends.base import Backend
+from resource_server.domain.body import RequestBody, check_for_target, parse_body
+from resource_server.domain.catalogue import Place
+from resource_server.domain.errors import GatewayError, Maintenance, ModelOffline
+from resource_server.domain.operations import Operation
+from resource_server.domain.ranking import Candidate, rank
+from resource_server.domain.replies import Reply, StreamReply
+from resource_server.domain.sse import StreamTap
+from resource_server.identity.base import Caller
+from resource_server.limits.base import Limits
+from resource_server.services.access import Path, resolve
+from resource_server.services.answer_stream import AnswerStream
+from resource_server.services.attempts import Attempts
+from resource_server.services.catalogue import Catalogue
+from resource_server.services.ledger import Entry, Ledger
+from resource_server.services.usage import usage_of_answer, usage_of_stream
+
+FIRST_EVENT_WAIT_S = 5.0
+"""How long a stream's 200 waits for the first event, so that an early failure gets a status of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceRequest:
+    """One request in plain values.
+
+    Attributes:
+        request_id: the gateway's own id.
+        received_at: `time.perf_counter()` when its first byte was read.
+        authenticated_at: `time.perf_counter()` when its token was known.
+        path: (cluster, framework), or `None` for the federated base.
+        body: the client's bytes.
+    """
+
+    request_id: str
+    received_at: float
+    authenticated_at: float
+    operation: Operation
+    path: Path
+    body: bytes
+
+
+class Inference:
+    """Answers inference requests; holds nothing of any one of them."""
+
+    def __init__(
+        self, catalogue: Catalogue, backends: Mapping[str, Backend], limits: Limits, ledger: Ledger
+    ) -> None:
+        self._catalogue = catalogue
+        self._backends = backends
+        self._limits = limits
+        self._ledger = ledger
+
+    async def answer(self, caller: Caller, request: InferenceRequest) -> Reply | StreamReply:
+        """The whole answer, or one that streams. Raises `GatewayError`; either way one entry is on record."""
+        entry = self._ledger.open(caller.principal, request.request_id, request.operation, request.received_at)
+        try:
+            body = parse_body(request.body, request.operation)
+            entry.model, entry.stream = body.model, body.stream
+            candidates = await self._candidates(caller, request.path, body)
+            await self._limits.reserve(caller.principal, body.model)
+            routed_at = time.perf_counter()
+            attempts = Attempts(self._backends, candidates, body, request.request_id)
+            if body.stream:
+                return await self._stream(request, attempts, entry, routed_at)
+            return await self._whole(request, attempts, entry, routed_at)
+        except GatewayError as error:
+            entry.close(error.http_status, error_code=error.code)
+            raise
+        except asyncio.CancelledError:
+            entry.close(499, cancelled=True)
+            raise
+
+    async def _candidates(self, caller: Caller, path: Path, body: RequestBody) -> list[Candidate]:
+        places = await resolve(self._catalogue.snapshot(), caller, path, body.model)
+        fitting = _fitting(body, places)
+        candidates = rank(fitting, lambda place: self._backends[place.target.backend].state(place.target))
+        if not candidates:
+            raise _nothing_to_try(fitting)
+        return candidates
+
+    async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
+        try:
+            headers, body = await attempts.whole_answer()
+        finally:
+            entry.place = attempts.current.place
+        entry.close(200, usage=usage_of_answer(body))
+        return Reply(body, 200, _headers(request, attempts.current, routed_at), headers["content-type"])
+
+    async def _stream(
+        self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float
+    ) -> StreamReply:
+        def end(tap: StreamTap | None, error: GatewayError | None, left: bool) -> None:  # noqa: FBT001 - AnswerStream's callback
+            entry.place = attempts.current.place
+            usage, estimated = usage_of_stream(tap)
+            code = error.code if error else ""
+            entry.close(499 if left else 200, usage=usage, estimated=estimated, error_code=code, cancelled=left)
+
+        entry.place = attempts.current.place
+        opening = asyncio.create_task(attempts.first_content(), name=f"open {request.request_id}")
+        stream = AnswerStream(opening, attempts.current.place.target.idle_timeout_s, end)
+        try:
+            await asyncio.wait({opening}, timeout=FIRST_EVENT_WAIT_S)
+            if opening.done():
+                opening.result()  # an early failure gets a status of its own
+        except BaseException:
+            await stream.aclose()
+            raise
+        entry.first_byte()
+        return StreamReply(stream, _headers(request, attempts.current, routed_at))
+
+
+def _fitting(body: RequestBody, places: list[Place]) -> list[Place]:
+    """The places that take this body. Raises the first refusal where none does."""
+    fitting: list[Place] = []
+    refusal: GatewayError | None = None
+    for place in places:
+        try:
+            check_for_target(body, place.target)
+        except GatewayError as error:
+            refusal = refusal or error
+        else:
+            fitting.append(place)
+    if refusal is not None and not fitting:
+        raise refusal
+    return fitting
+
+
+def _nothing_to_try(places: list[Place]) -> GatewayError:
+    for place in places:
+        if place.cluster.maintenance:
+            until = place.cluster.maintenance_until
+            notice = place.cluster.maintenance_notice or f"The cluster {place.cluster.name} is in maintenance."
+            return Maintenance(f"{notice} It ends at {until}." if until else notice)
+    return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
+
+
+def _headers(request: InferenceRequest, candidate: Candidate, routed_at: float) -> dict[str, str]:
+    target = candidate.place.target
+    now = time.perf_counter()
+    auth_ms = (request.authenticated_at - request.received_at) * 1000
+    route_ms = (routed_at - request.authenticated_at) * 1000
+    return {
+        "x-gateway-cluster": target.cluster,
+        "x-gateway-framework": target.framework,
+        "x-gateway-target": target.endpoint_slug or f"{target.cluster}/{target.framework}",
+        "x-gateway-route-reason": candidate.reason,
+        "x-model-state": candidate.state.value,
+        "server-timing": f"auth;dur={auth_ms:.1f}, route;dur={route_ms:.1f}, queue;dur=0.0, "
+        f"upstream;dur={(now - routed_at) * 1000:.1f}",
+    }

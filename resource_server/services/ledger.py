@@ -1,0 +1,97 @@
+"""One record per inference request, whatever becomes of it."""
+
+import time
+from collections.abc import Callable
+
+from resource_server.accounting.record import RequestRecord
+from resource_server.domain.catalogue import Place
+from resource_server.domain.operations import Operation
+from resource_server.domain.principal import Principal
+from resource_server.domain.usage import Usage
+from resource_server.services.metrics import count_request
+
+
+class Entry:
+    """The record of one request while it runs; `close` writes it, once."""
+
+    def __init__(
+        self,
+        write: Callable[[RequestRecord], None],
+        principal: Principal | None,
+        request_id: str,
+        operation: Operation,
+        received_at: float,
+    ) -> None:
+        self._write = write
+        self._principal = principal
+        self._request_id = request_id
+        self._operation = operation
+        self._received_at = received_at
+        self._wall_received_at = time.time() - (time.perf_counter() - received_at)
+        self._first_byte_ms: float | None = None
+        self._is_closed = False
+        self.model = ""
+        self.stream = False
+        self.place: Place | None = None
+
+    def first_byte(self) -> None:
+        """The answer begins now."""
+        self._first_byte_ms = self._elapsed_ms()
+
+    def close(
+        self,
+        status: int,
+        *,
+        usage: Usage | None = None,
+        estimated: bool = False,
+        error_code: str = "",
+        cancelled: bool = False,
+    ) -> None:
+        """Write the record. Idempotent: the first ending is the true one."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        target = self.place.target if self.place else None
+        principal = self._principal
+        usage = usage or Usage()
+        record = RequestRecord(
+            request_id=self._request_id,
+            received_at=self._wall_received_at,
+            sub=principal.sub if principal else "",
+            username=principal.username if principal else "",
+            client_id=principal.client_id if principal else "",
+            method="POST",
+            operation=self._operation.value,
+            model=self.model[:300],
+            cluster=target.cluster if target else "",
+            framework=target.framework if target else "",
+            target_model=target.model if target else "",
+            status=status,
+            error_code=error_code,
+            stream=self.stream,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+            duration_ms=self._elapsed_ms(),
+            first_byte_ms=self._first_byte_ms,
+            cancelled=cancelled,
+            usage_estimated=estimated,
+        )
+        self._write(record)
+        count_request(record)
+
+    def _elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._received_at) * 1000
+
+
+class Ledger:
+    """Opens entries."""
+
+    def __init__(self, write: Callable[[RequestRecord], None]) -> None:
+        self._write = write
+
+    def open(
+        self, principal: Principal | None, request_id: str, operation: Operation, received_at: float
+    ) -> Entry:
+        """An entry for one request; `principal` is `None` where the caller was refused."""
+        return Entry(self._write, principal, request_id, operation, received_at)

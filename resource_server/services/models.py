@@ -1,0 +1,95 @@
+"""The catalogue as clients see it: exactly what they can call."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from resource_server.backends.base import Backend
+from resource_server.domain.catalogue import Place
+from resource_server.domain.operations import Operation
+from resource_server.domain.replies import Reply
+from resource_server.domain.states import ModelState
+from resource_server.identity.base import Caller
+from resource_server.services.access import Path, resolve, visible_models
+from resource_server.services.catalogue import Catalogue
+
+_ENDPOINT_NAMES = {
+    Operation.CHAT_COMPLETIONS: "chat",
+    Operation.COMPLETIONS: "completion",
+    Operation.EMBEDDINGS: "embedding",
+}
+_BEST_FIRST = tuple(ModelState)
+
+
+class Models:
+    """What the listing use cases need."""
+
+    def __init__(self, catalogue: Catalogue, backends: Mapping[str, Backend]) -> None:
+        self.catalogue = catalogue
+        self._backends = backends
+
+    def state_of(self, place: Place) -> ModelState:
+        """The place's state from memory."""
+        if place.cluster.maintenance:
+            return ModelState.MAINTENANCE
+        return self._backends[place.target.backend].state(place.target)
+
+    def best_state(self, places: Sequence[Place]) -> ModelState:
+        """The state of the place that can answer soonest."""
+        return min((self.state_of(place) for place in places), key=_BEST_FIRST.index)
+
+
+async def list_models(models: Models, caller: Caller, path: Path) -> Reply:
+    """OpenAI's list of models for this caller."""
+    shown = await visible_models(models.catalogue.snapshot(), caller, path)
+    data = [_describe(models, model, places) for model, places in sorted(shown.items())]
+    return Reply(orjson.dumps({"object": "list", "data": data}))
+
+
+async def get_model(models: Models, caller: Caller, path: Path, model: str) -> Reply:
+    """One OpenAI model object. Raises `ModelNotFound`."""
+    return Reply(orjson.dumps(_describe(models, model, await resolve(models.catalogue.snapshot(), caller, path, model))))
+
+
+async def list_endpoints(models: Models, caller: Caller) -> Reply:
+    """The documented tree of clusters, frameworks, models and their endpoints."""
+    snapshot = models.catalogue.snapshot()
+    clusters: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
+    for cluster, framework in sorted(snapshot.paths):
+        shown = await visible_models(snapshot, caller, (cluster, framework))
+        if shown:
+            clusters[cluster][framework] = {
+                "models": sorted(shown),
+                "endpoints": _endpoints(cluster, framework, [place for places in shown.values() for place in places]),
+            }
+    document = {
+        "clusters": {
+            cluster: {"base_url": f"/resource_server/{cluster}", "frameworks": frameworks}
+            for cluster, frameworks in clusters.items()
+        }
+    }
+    return Reply(orjson.dumps(document))
+
+
+def _endpoints(cluster: str, framework: str, places: Sequence[Place]) -> dict[str, str]:
+    served = {operation for place in places for operation in place.target.operations}
+    return {
+        name: f"/{cluster}/{framework}/v1/{operation}/"
+        for operation, name in _ENDPOINT_NAMES.items()
+        if operation in served
+    }
+
+
+def _describe(models: Models, model: str, places: Sequence[Place]) -> dict[str, object]:
+    lengths = [place.target.max_model_len for place in places if place.target.max_model_len is not None]
+    return {
+        "id": model,
+        "object": "model",
+        "created": 0,  # the catalogue does not record when a model appeared, and SDKs require the field
+        "owned_by": "inference-gateway",
+        "max_model_len": min(lengths) if lengths else None,
+        "status": models.best_state(places).value,
+        "capabilities": sorted({operation.value for place in places for operation in place.target.operations}),
+        "aliases": [],
+    }

@@ -1,0 +1,134 @@
+"""Everything that lives as long as the process, made in one place and closed in reverse."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_gateway.environment import Environment
+from resource_server.accounting import Accounting, open_accounting
+from resource_server.backends.registry import open_backends
+from resource_server.domain.targets import Target
+from resource_server.identity.base import Authenticator
+from resource_server.identity.globus_auth import GlobusAuth
+from resource_server.identity.settings import IdentitySettings
+from resource_server.identity.verifier import Verifier
+from resource_server.limits.base import Unlimited
+from resource_server.relay.base import Relay
+from resource_server.relay.relay import open_relay
+from resource_server.services.catalogue import Catalogue
+from resource_server.services.database import DatabaseThread
+from resource_server.services.inference import Inference
+from resource_server.services.ledger import Ledger
+from resource_server.services.models import Models
+from resource_server.state.background import Background
+from resource_server.state.base import State
+from resource_server.state.build import open_state
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the API's views use."""
+
+    authenticator: Authenticator
+    inference: Inference
+    models: Models
+    catalogue: Catalogue
+    relay: Relay
+    state: State
+    accounting: Accounting
+    max_body_bytes: int
+    metrics_addresses: Collection[str]
+
+
+@asynccontextmanager
+async def open_gateway(environment: Environment, secret_key: str, data_dir: Path) -> AsyncIterator[Gateway]:
+    """The gateway of this process.
+
+    Start-up needs neither Globus nor Redis, and no database: what is missing shows in ``/ready``.
+
+    Raises:
+        OSError: `data_dir` cannot be written, or another process uses its SQLite file.
+    """
+    secret = secret_key.encode()
+    workers = int(environment.number("WEB_CONCURRENCY"))
+    worker_id = secrets.token_hex(6)
+    async with AsyncExitStack() as stack:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not environment.text("PGHOST"):
+            stack.enter_context(_sole_process(data_dir))
+        state = await open_state(environment.text("REDIS_URL") or None, workers)
+        stack.push_async_callback(state.aclose)
+        database = DatabaseThread("catalogue")
+        stack.callback(database.close)
+        accounting = await open_accounting(data_dir / "spool")
+        stack.push_async_callback(accounting.aclose)
+        catalogue = Catalogue(database)
+        authenticator = Verifier(
+            settings := build_identity_settings(environment), GlobusAuth(settings), state.key_value, secret
+        )
+        stack.push_async_callback(authenticator.aclose)
+        relay = await open_relay(state, environment.text("RELAY_BASE_URL"), secret, worker_id)
+        stack.push_async_callback(relay.aclose)
+        backends = await stack.enter_async_context(
+            open_backends(environment, state, relay, worker_id, _targets_of(catalogue))
+        )
+        background = Background()
+        stack.push_async_callback(background.aclose)
+        await catalogue.refresh()
+        background.start("follow catalogue", catalogue.follow())
+        background.start("drain accounting", accounting.run())
+        yield Gateway(
+            authenticator=authenticator,
+            inference=Inference(catalogue, backends, Unlimited(), Ledger(accounting.record)),
+            models=Models(catalogue, backends),
+            catalogue=catalogue,
+            relay=relay,
+            state=state,
+            accounting=accounting,
+            max_body_bytes=int(environment.number("MAX_BODY_BYTES")),
+            metrics_addresses=environment.items("METRICS_ALLOWED_ADDRESSES"),
+        )
+
+
+def build_identity_settings(environment: Environment) -> IdentitySettings:
+    """The operator's rules about who may come in."""
+    return IdentitySettings(
+        application_id=environment.text("GLOBUS_APPLICATION_ID"),
+        application_secret=environment.text("GLOBUS_APPLICATION_SECRET"),
+        authorized_idps=environment.mapping("AUTHORIZED_IDPS"),
+        authorized_clients=frozenset(environment.items("AUTHORIZED_CLIENTS")),
+        group_ids=frozenset(environment.items("GLOBUS_GROUPS")),
+        policy_ids=frozenset(environment.items("GLOBUS_POLICIES")),
+        introspection_ttl_s=min(environment.number("INTROSPECTION_CACHE_S"), 30.0),
+        groups_ttl_s=min(environment.number("GROUPS_CACHE_S"), 60.0),
+        outage_grace_s=min(environment.number("AUTH_OUTAGE_GRACE_S"), 300.0),
+    )
+
+
+def _targets_of(catalogue: Catalogue) -> Callable[[], Iterator[Target]]:
+    def targets() -> Iterator[Target]:
+        if catalogue.is_ready():
+            yield from (place.target for place in catalogue.snapshot().places())
+
+    return targets
+
+
+@contextmanager
+def _sole_process(data_dir: Path) -> Iterator[None]:
+    """Hold the folder's lock: SQLite and in-process state serve one process only. Raises `OSError`."""
+    descriptor = os.open(data_dir / "gateway.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        os.close(descriptor)
+        raise OSError(
+            f"another gateway process uses {data_dir}: stop it, or set PGHOST and REDIS_URL to run several"
+        ) from exc
+    try:
+        yield
+    finally:
+        os.close(descriptor)
