@@ -1,0 +1,186 @@
+"""Server processes of the tests: they end with the test run, also when that is killed."""
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar, Self
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+class ServerFailed(Exception):
+    """A server did not start, or not stop; the message carries the end of its log."""
+
+
+class Process:
+    """One server process with its log file.
+
+    The kernel sends it `death_signal` when the thread that started it ends, so start it from a thread that lives as
+    long as the tests need it: pytest's main thread.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        user: pwd.struct_passwd | None = None,
+        death_signal: signal.Signals = signal.SIGKILL,
+    ) -> None:
+        """Start `command`; its output goes to `log`. As `user`, where one is given (only root can)."""
+        self.log = log
+        self._name = str(command[0])
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=log.parent,
+                start_new_session=True,
+                preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509 - prctl alone is called in it, nothing locks
+                user=user.pw_uid if user else None,
+                group=user.pw_gid if user else None,
+                extra_groups=[] if user else None,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def wait_until(self, is_ready: Callable[[], bool], *, timeout_s: float = 20) -> None:
+        """Return when `is_ready` does. Raises `ServerFailed` when the process ends first, or the time does."""
+        deadline = time.monotonic() + timeout_s
+        while not is_ready():
+            if not self.is_running or time.monotonic() > deadline:
+                raise self._failure("is not ready")
+            time.sleep(0.01)
+
+    def wait(self, *, timeout_s: float = 60) -> None:
+        """Return when the process has succeeded. Raises `ServerFailed`."""
+        if self._process.wait(timeout_s) != 0:
+            raise self._failure("failed")
+
+    def stop(self, stop_signal: signal.Signals = signal.SIGTERM, *, timeout_s: float = 10) -> None:
+        """Send `stop_signal` and wait for the end; kill what does not end in time. Harmless when it has ended."""
+        if self.is_running:
+            self._process.send_signal(stop_signal)
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """Kill the process and its children at once, as a crash of the machine would."""
+        self.signal_tree(signal.SIGKILL)
+        self._process.wait()
+
+    def signal_tree(self, sent: signal.Signals) -> None:
+        """Send a signal to the process first, then to its descendants as they were before."""
+        if not self.is_running:
+            return
+        for pid in [self.pid, *_descendants(self.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, sent)
+
+    def _failure(self, what: str) -> ServerFailed:
+        return ServerFailed(f"{self._name} {what}:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+
+class Server(ABC):
+    """A server process that a test can fail in every way; ``with server:`` starts and stops it."""
+
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+
+    @abstractmethod
+    def _spawn(self) -> Process:
+        """Start the process and return it when it answers. Raises `ServerFailed`."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.resume()
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, for the first time or again, at the same address. Raises `ServerFailed`."""
+        self._process = self._spawn()
+
+    def stop(self) -> None:
+        """Stop it as an operator would; clients are disconnected. Harmless when it has ended."""
+        if self._process:
+            self._process.stop(self.stop_signal)
+
+    def kill(self) -> None:
+        """End every process of the server at once."""
+        if self._process:
+            self._process.kill()
+
+    def suspend(self) -> None:
+        """Let it hang: connections stay, nothing is answered."""
+        if self._process:
+            self._process.signal_tree(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `suspend`."""
+        if self._process:
+            self._process.signal_tree(signal.SIGCONT)
+
+
+def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
+    if _prctl is None:
+        return None
+    prctl, parent = _prctl, os.getpid()
+
+    def ask_the_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(death_signal))
+        if os.getppid() != parent:  # it ended between fork and prctl
+            os._exit(1)
+
+    return ask_the_kernel
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    with suppress(FileNotFoundError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            found += [int(child), *_descendants(int(child))]
+    return found
+
+
+def find_free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def is_listening(port: int) -> bool:
+    """Whether somebody accepts connections on the port of 127.0.0.1."""
+    with socket.socket() as client:
+        client.settimeout(1)
+        return client.connect_ex(("127.0.0.1", port)) == 0
