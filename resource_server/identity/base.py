@@ -4,6 +4,7 @@ What asking Globus can come to, beside an answer:
 
 GlobusFailure
 ├── GlobusUnavailable   no answer, or none that can be used: says nothing about the token
+│   └── AnswerUnusable      … for this token; the next one may fare better
 ├── TokenRefused        Globus no longer honours the token
 └── ConsentMissing      the person has not allowed the gateway to ask on their behalf
 """
@@ -106,6 +107,10 @@ class GlobusUnavailable(GlobusFailure):
     def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class AnswerUnusable(GlobusUnavailable):
+    """Globus is there, but what it answers about this token is nothing we know."""
 
 
 class TokenRefused(GlobusFailure):

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from resource_server.domain.errors import AuthUnavailable
-from resource_server.identity.base import GlobusFailure, GlobusUnavailable
+from resource_server.identity.base import AnswerUnusable, GlobusFailure, GlobusUnavailable
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Breaker:
         self._deadline_s = deadline_s
         self._monotonic = monotonic
         self._failures = 0
-        self._closed_until = 0.0
+        self._spared_until = 0.0
 
     async def run(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of `call` within the deadline. Raises `GlobusUnavailable`, and whatever `call` raises."""
@@ -38,25 +38,34 @@ class Breaker:
         except TimeoutError:
             self._fail(None)
             raise GlobusUnavailable(f"no answer within {self._deadline_s:g} s") from None
-        except GlobusUnavailable as exc:
-            self._fail(exc.retry_after_s)
-            raise
-        except GlobusFailure:  # an answer, if not the hoped-for one
-            self._recover()
+        except GlobusFailure as exc:
+            self._note(exc)
             raise
         self._recover()
         return answer
 
+    def check(self) -> None:
+        """Raises `GlobusUnavailable` while the service is spared."""
+        left_s = self._spared_until - self._monotonic()
+        if left_s > 0:
+            raise GlobusUnavailable("not asked: recent calls failed", left_s)
+
     def _enter(self) -> None:
-        now = self._monotonic()
-        if now < self._closed_until:
-            raise GlobusUnavailable("not asked: recent calls failed", self._closed_until - now)
+        self.check()
         if self._failures >= _FAILURES_TO_OPEN:
-            self._closed_until = now + self._deadline_s  # this call is the probe; the others wait for its outcome
+            self._spared_until = (
+                self._monotonic() + self._deadline_s
+            )  # this call is the probe; the others wait for its outcome
+
+    def _note(self, failure: GlobusFailure) -> None:
+        if isinstance(failure, GlobusUnavailable) and not isinstance(failure, AnswerUnusable):
+            self._fail(failure.retry_after_s)
+        else:  # the service is there: what it says of one token is no reason to spare it the others
+            self._recover()
 
     def _recover(self) -> None:
         self._failures = 0
-        self._closed_until = 0.0
+        self._spared_until = 0.0
 
     def _fail(self, retry_after_s: float | None) -> None:
         self._failures += 1
@@ -64,7 +73,7 @@ class Breaker:
         if self._failures >= _FAILURES_TO_OPEN:
             doubled_s = _FIRST_PAUSE_S * 2.0 ** min(self._failures - _FAILURES_TO_OPEN, 10)
             pause_s = max(pause_s, min(doubled_s, _LONGEST_PAUSE_S) * _jitter.uniform(0.8, 1.2))
-        self._closed_until = self._monotonic() + pause_s
+        self._spared_until = self._monotonic() + pause_s
 
 
 def build_unavailable(service: str, failure: GlobusUnavailable) -> AuthUnavailable:

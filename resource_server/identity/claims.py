@@ -10,13 +10,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from resource_server.domain.principal import Principal
 from resource_server.domain.targets import UUIDText
-from resource_server.identity.base import GlobusUnavailable
+from resource_server.identity.base import AnswerUnusable
 
 _MAX_DISPLAY_CHARS = 256
 
 
-class ClaimsInvalid(GlobusUnavailable):
-    """Globus answered with something that is no introspection document: no answer, and no verdict either."""
+class ClaimsInvalid(AnswerUnusable):
+    """Globus answered with something that is no introspection document: no verdict."""
 
 
 class _Claims(BaseModel):

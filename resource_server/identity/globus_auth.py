@@ -11,16 +11,24 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import requests
-from globus_sdk import AccessTokenAuthorizer, ConfidentialAppAuthClient, GlobusAPIError, GlobusError, GroupsClient
+from globus_sdk import (
+    AccessTokenAuthorizer,
+    ConfidentialAppAuthClient,
+    GlobusAPIError,
+    GlobusError,
+    GroupsClient,
+    NetworkError,
+)
 from globus_sdk.gare import to_gare
 from globus_sdk.transport import RequestsTransport, RetryConfig
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from resource_server.identity.base import ConsentMissing, GlobusFailure, GlobusUnavailable, TokenRefused
+from resource_server.identity.base import AnswerUnusable, ConsentMissing, GlobusFailure, GlobusUnavailable, TokenRefused
 from resource_server.identity.settings import GROUPS_SCOPE, IdentitySettings
 
 logger = logging.getLogger(__name__)
@@ -30,6 +38,8 @@ T = TypeVar("T")
 _MAX_ANSWER_BYTES = 1 << 22
 """Somebody may be in thousands of groups, each with its description."""
 _MAX_INTROSPECTION_BYTES = 1 << 18
+_COME_BACK_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_LONGEST_RETRY_AFTER_S = 3600.0
 _GROUPS_SERVER = "groups.api.globus.org"
 
 
@@ -69,13 +79,13 @@ class GlobusAuth:
             form["authentication_policies"] = ",".join(sorted(self._settings.policy_ids))
         answer = self._auth.post("/v2/oauth2/token/introspect", data=form, encoding="form")
         if len(answer.binary_content) > _MAX_INTROSPECTION_BYTES:
-            raise GlobusUnavailable("the introspection's answer is too long")
+            raise AnswerUnusable("the introspection's answer is too long")
         return answer.data
 
     def _active_group_ids(self, token: str) -> list[str]:
         tokens = self._auth.oauth2_get_dependent_tokens(token, scope=GROUPS_SCOPE).by_resource_server
         if _GROUPS_SERVER not in tokens:
-            raise GlobusUnavailable("the dependent token grant holds no token for Groups")
+            raise AnswerUnusable("the dependent token grant holds no token for Groups")
         groups = GroupsClient(
             authorizer=AccessTokenAuthorizer(tokens[_GROUPS_SERVER]["access_token"]),
             transport=self._transport,
@@ -87,7 +97,7 @@ class GlobusAuth:
 def _parse_active_groups(document: object) -> list[str]:
     """Ids of the groups in which one of the person's identities is an active member."""
     if not isinstance(document, list):
-        raise GlobusUnavailable("the list of groups is not a list")
+        raise AnswerUnusable("the list of groups is not a list")
     return [
         group["id"].lower()
         for group in document
@@ -108,30 +118,35 @@ def _converted(call: Callable[[], T]) -> T:
         return call()
     except GlobusAPIError as exc:
         raise _failure_from_answer(exc) from exc
-    except (GlobusError, KeyError, TypeError, ValueError) as exc:  # the last three: the SDK met an unknown shape
-        raise GlobusUnavailable(f"no usable answer: {type(exc).__name__}") from exc
+    except NetworkError as exc:
+        raise GlobusUnavailable(str(exc)) from exc
+    except (GlobusError, KeyError, TypeError, ValueError) as exc:  # what the SDK does with answers it does not expect
+        raise AnswerUnusable(f"unknown shape: {type(exc).__name__}") from exc
 
 
 def _failure_from_answer(error: GlobusAPIError) -> GlobusFailure:
-    """What a 4xx or 5xx means. Only Globus's own words about the *user's* token are the user's business."""
+    """What a 4xx or 5xx means. Only Globus's own words about the caller's token are the caller's business."""
     document = error.raw_json if isinstance(error.raw_json, dict) else {}
     requirement = to_gare(error)
     if requirement is not None and requirement.code == "ConsentRequired":
         return ConsentMissing(requirement.authorization_parameters.required_scopes or [])
     if document.get("error") == "invalid_grant":
         return TokenRefused("the token is no longer honoured")
-    if error.http_status in (400, 401, 403, 404):
-        logger.error(
-            "Globus refused the gateway: status=%s code=%s; check GLOBUS_APPLICATION_ID, its secret, GLOBUS_POLICIES",
-            error.http_status,
-            str(document.get("error") or error.code)[:100],
-        )
-    return GlobusUnavailable(f"status {error.http_status}", _retry_after_s(error.headers))
+    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.http_status in _COME_BACK_LATER:
+        return GlobusUnavailable(f"status {error.http_status}", _retry_after_s(error.headers))
+    code = str(document.get("error") or error.code)[:100]
+    logger.error(
+        "Globus refused the gateway: status=%s code=%s; check GLOBUS_APPLICATION_ID, its secret, GLOBUS_POLICIES",
+        error.http_status,
+        code,
+    )
+    failure = GlobusUnavailable if error.http_status == HTTPStatus.UNAUTHORIZED else AnswerUnusable
+    return failure(f"status {error.http_status}, code {code}")
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     value = headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+    return min(float(value), _LONGEST_RETRY_AFTER_S) if value.isascii() and value.isdigit() else None
 
 
 def _build_retry_config() -> RetryConfig:

@@ -41,6 +41,11 @@ class OutboundLimit:
         self._total = _Bucket(self._burst, monotonic())
         self._addresses: BoundedCache[_Bucket] = BoundedCache(settings.max_addresses)
 
+    @property
+    def addresses(self) -> int:
+        """How many addresses are counted now."""
+        return len(self._addresses)
+
     def check(self, address: str, *, is_known: bool) -> None:
         """Take a turn for one introspection.
 
@@ -52,7 +57,7 @@ class OutboundLimit:
         if not is_known:
             self._check_address(_network(address), now)
         self._total.fill(now, self._per_s, self._burst)
-        kept = 0.0 if is_known else self._burst * _KEPT_FOR_KNOWN
+        kept = 0.0 if is_known else min(self._burst * _KEPT_FOR_KNOWN, self._burst - 1.0)
         if self._total.level - kept < 1.0:
             raise AuthUnavailable("Too many logins are being checked: try again shortly.", retry_after_s=2)
         self._total.level -= 1.0

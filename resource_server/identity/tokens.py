@@ -19,19 +19,19 @@ class Verdict:
     """What one introspection means for the token.
 
     Attributes:
-        claims: what Globus said; `None` for an inactive token.
         principal: the caller; `None` where the token or the caller is refused (`check_verdict` says why).
+        refused_claims: what Globus said of a token that lives but is refused.
     """
 
-    claims: Claims | None
     principal: Principal | None
+    refused_claims: Claims | None = None
 
 
-def check_verdict(verdict: Verdict, settings: IdentitySettings, now: float) -> Principal:
+def check_verdict(verdict: Verdict, token_hash: str, settings: IdentitySettings, now: float) -> Principal:
     """The caller. Raises `AuthenticationFailed`, `AccessDenied`; `now` in POSIX seconds."""
     if verdict.principal is not None:
         return verdict.principal
-    return _admit(verdict.claims, "", settings, now)
+    return _admit(verdict.refused_claims, token_hash, settings, now)
 
 
 class TokenCache:
@@ -80,8 +80,10 @@ class TokenCache:
 
     def _keep(self, token_hash: str, claims: Claims | None, asked_at: float) -> Answer[Verdict]:
         now = self._clock.now()
-        verdict = Verdict(claims, _find_admitted(claims, token_hash, self._settings, now))
-        fresh_s, usable_s = self._lifetimes(verdict, asked_at)
+        verdict = _judge(claims, token_hash, self._settings, now)
+        fresh_s = usable_s = self._settings.inactive_ttl_s
+        if claims is not None and verdict.principal is not None:
+            fresh_s, usable_s = self._lifetimes(claims, asked_at)
         asked = self._clock.monotonic() - max(0.0, now - asked_at)
         answer = Answer(verdict, asked + fresh_s, asked + usable_s)
         keep, drop = (self._admitted, self._refused) if verdict.principal else (self._refused, self._admitted)
@@ -89,14 +91,12 @@ class TokenCache:
         drop.discard(token_hash)
         return answer
 
-    def _lifetimes(self, verdict: Verdict, asked_at: float) -> tuple[float, float]:
-        """Seconds from asking for which the verdict is fresh, and usable."""
+    def _lifetimes(self, claims: Claims, asked_at: float) -> tuple[float, float]:
+        """Seconds from asking for which an admitted token is fresh, and usable."""
         settings = self._settings
-        if verdict.principal is None or verdict.claims is None:
-            return settings.inactive_ttl_s, settings.inactive_ttl_s
-        ends_at = verdict.claims.exp
+        ends_at = claims.exp
         if settings.assurance_timeout_s is not None:
-            ends_at = min(ends_at, assurance_ends_at(verdict.claims, settings, asked_at) or ends_at)
+            ends_at = min(ends_at, assurance_ends_at(claims, settings, asked_at) or ends_at)
         fresh_s = min(settings.introspection_ttl_s, ends_at - asked_at)
         return fresh_s, max(fresh_s, min(settings.grace_s, ends_at - asked_at))
 
@@ -109,8 +109,8 @@ def _admit(claims: Claims | None, token_hash: str, settings: IdentitySettings, n
     return build_principal(claims, token_hash)
 
 
-def _find_admitted(claims: Claims | None, token_hash: str, settings: IdentitySettings, now: float) -> Principal | None:
+def _judge(claims: Claims | None, token_hash: str, settings: IdentitySettings, now: float) -> Verdict:
     try:
-        return _admit(claims, token_hash, settings, now)
+        return Verdict(_admit(claims, token_hash, settings, now))
     except (AuthenticationFailed, AccessDenied):
-        return None
+        return Verdict(None, refused_claims=claims)

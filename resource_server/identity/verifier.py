@@ -90,7 +90,7 @@ class Verifier:
         verdict = self._tokens.find_fresh(token_hash) or await self._flight.run(
             token_hash, lambda: self._verify(token_hash, token, client_address)
         )
-        principal = check_verdict(verdict, self._settings, self._clock.now())
+        principal = check_verdict(verdict, token_hash, self._settings, self._clock.now())
         caller = VerifiedCaller(principal, token, self._groups)
         if self._settings.group_ids:
             check_membership(await caller.groups(), self._settings)
@@ -114,9 +114,7 @@ class Verifier:
             return known.value
         is_known = known is not None and known.value.principal is not None
         try:
-            return await self._breaker.run(
-                lambda: self._introspect(token_hash, token, client_address, is_known=is_known)
-            )
+            return await self._introspect(token_hash, token, client_address, is_known=is_known)
         except GlobusUnavailable as exc:
             self.stats.introspection_failures += 1
             logger.warning("introspection not answered: %s", exc)
@@ -128,10 +126,11 @@ class Verifier:
             return known.value
 
     async def _introspect(self, token_hash: str, token: str, client_address: str, *, is_known: bool) -> Verdict:
+        self._breaker.check()
         self._outbound.check(client_address, is_known=is_known)
         self.stats.introspections += 1
         asked_at = self._clock.now()
-        document = await self._globus.introspect(token)
+        document = await self._breaker.run(lambda: self._globus.introspect(token))
         return await self._tokens.remember(token_hash, document, asked_at)
 
 
