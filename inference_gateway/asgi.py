@@ -5,6 +5,7 @@ The API's routes go to a handler without middleware or thread hops; people's pag
 """
 
 import os
+from typing import cast
 
 import django
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
@@ -52,4 +53,4 @@ def _check() -> None:
 
 _check()
 _django = get_asgi_application()
-application = Application(ASGIStaticFilesHandler(_django) if settings.DEBUG else _django)
+application = Application(cast("ASGI3Application", ASGIStaticFilesHandler(_django) if settings.DEBUG else _django))

@@ -92,7 +92,9 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("GLOBUS_SDK_ENVIRONMENT", "Name of another Globus cloud, such as a local stand-in.", None, reader=_SDK),
     Key("GLOBUS_SDK_SERVICE_URL_AUTH", "Address of Globus Auth, where it is not the public one.", None, reader=_SDK),
-    Key("GLOBUS_SDK_SERVICE_URL_GROUPS", "Address of Globus Groups, where it is not the public one.", None, reader=_SDK),
+    Key(
+        "GLOBUS_SDK_SERVICE_URL_GROUPS", "Address of Globus Groups, where it is not the public one.", None, reader=_SDK
+    ),
     Key("PGHOST", 'PostgreSQL\'s host; "" uses an SQLite file in GATEWAY_DATA_DIR (one process only).', ""),
     Key("PGPORT", "PostgreSQL's port.", "5432", parse_count),
     Key("PGUSER", "PostgreSQL's user.", "inferencedev", older=("POSTGRES_USER",)),

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 from django.core.management.utils import get_random_secret_key
 
 from inference_gateway.environment import BASE_DIR, Environment, load_environment
 from inference_gateway.logs import build_logging
+
+django_stubs_ext.monkeypatch()
 
 ENVIRONMENT: Environment = load_environment()
 

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Caution
 
 from inference_gateway.environment import Environment
 
@@ -50,7 +51,7 @@ def _find_secret_problems(environment: Environment) -> list[CheckMessage]:
         problems.append(
             Error(
                 "SECRET_KEY is missing, short or an example: it signs sessions and relay tickets.",
-                hint="Make one: python -c 'from django.core.management.utils import get_random_secret_key as k; print(k())'"
+                hint="Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
                 " or, for development, set DEBUG=True.",
                 id="gateway.E003",
             )
@@ -68,8 +69,11 @@ def _find_globus_problems(environment: Environment) -> list[CheckMessage]:
         value = environment.text(name)
         if not value or value.startswith("<"):
             problems.append(
-                Error(f"{name} has no value: no token can be verified.", hint="Register a service API application with "
-                      "Globus (README) and put its values into .env.", id="gateway.E005")
+                Error(
+                    f"{name} has no value: no token can be verified.",
+                    hint="Register a service API application with Globus (README) and put its values into .env.",
+                    id="gateway.E005",
+                )
             )
     problems += [
         Error(f"{name} points to this machine.", hint="Remove it in production.", id="gateway.E006")
@@ -78,7 +82,7 @@ def _find_globus_problems(environment: Environment) -> list[CheckMessage]:
     ]
     if not environment.text("SERVICE_ACCOUNT_ID"):
         problems.append(
-            Warning(
+            Caution(
                 "SERVICE_ACCOUNT_ID is not set: targets behind Globus Compute cannot be used.",
                 hint="Set SERVICE_ACCOUNT_ID and SERVICE_ACCOUNT_SECRET (or POLARIS_ENDPOINT_ID and _SECRET).",
                 id="gateway.W001",

@@ -57,7 +57,7 @@ async def open_gateway(environment: Environment, secret_key: str, data_dir: Path
     workers = int(environment.number("WEB_CONCURRENCY"))
     worker_id = secrets.token_hex(6)
     async with AsyncExitStack() as stack:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing is served yet
         if not environment.text("PGHOST"):
             stack.enter_context(_sole_process(data_dir))
         state = await open_state(environment.text("REDIS_URL") or None, workers)
@@ -73,9 +73,7 @@ async def open_gateway(environment: Environment, secret_key: str, data_dir: Path
         stack.push_async_callback(authenticator.aclose)
         relay = await open_relay(state, environment.text("RELAY_BASE_URL"), secret, worker_id)
         stack.push_async_callback(relay.aclose)
-        backends = await stack.enter_async_context(
-            open_backends(environment, state, relay, worker_id, _targets_of(catalogue))
-        )
+        backends = await stack.enter_async_context(open_backends(state, relay, _targets_of(catalogue)))
         background = Background()
         stack.push_async_callback(background.aclose)
         await catalogue.refresh()

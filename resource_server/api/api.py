@@ -20,7 +20,7 @@ api = NinjaAPI(
 )
 
 
-def _reraise(request: HttpRequest, exc: Exception) -> NoReturn:  # noqa: ARG001 - Ninja's signature
+def _reraise(request: HttpRequest, exc: Exception | type[Exception]) -> NoReturn:  # noqa: ARG001 - Ninja's signature
     raise exc
 
 

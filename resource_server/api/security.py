@@ -13,7 +13,7 @@ from resource_server.identity.base import Caller
 class GlobusBearer(HttpBearer):
     """Lets a caller in, or raises the reason why not; it never answers by itself."""
 
-    async def __call__(self, request: HttpRequest) -> Caller:  # type: ignore[override]  # Ninja awaits async callables
+    async def __call__(self, request: HttpRequest) -> Caller:
         """The caller behind the request's token. Raises `GatewayError`."""
         exchange = api_request(request)
         authorization = exchange.META.get("HTTP_AUTHORIZATION")

@@ -14,13 +14,15 @@ from resource_server.domain.targets import GlobusComputeTarget, Target
 
 Key: TypeAlias = tuple[str, str, str]
 
+OPEN = AccessRule()
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterRow:
     """A cluster with the values that routing and access need; the defaults are those of an undescribed cluster."""
 
     name: str
-    rule: AccessRule = AccessRule()
+    rule: AccessRule = OPEN
     maintenance: bool = False
     maintenance_notice: str = ""
     maintenance_until: str = ""

@@ -6,20 +6,13 @@ derived in `pre_save`. Form and API validation pass through the same methods.
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.text import slugify
 
 from resource_server.domain.targets import TargetInvalid, parse_cluster_name, parse_group_ids, parse_target, parse_uuid
-
-if TYPE_CHECKING:
-    CharField = models.CharField[Any, Any]
-    UUIDField = models.UUIDField[Any, Any]
-else:  # Django's fields take no type arguments when they run
-    CharField = models.CharField
-    UUIDField = models.UUIDField
 
 _DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
@@ -29,7 +22,7 @@ def endpoint_slug(cluster: str, framework: str, model: str) -> str:
     return slugify(f"{cluster} {framework} {model.lower()}")
 
 
-class CatalogueUUIDField(UUIDField):
+class CatalogueUUIDField(models.UUIDField[Any, Any]):
     """A UUID whose error message names the field and tells a placeholder from a typing mistake."""
 
     def to_python(self, value: Any) -> Any:
@@ -38,7 +31,7 @@ class CatalogueUUIDField(UUIDField):
         return _checked(self.name, parse_uuid, value) and super().to_python(value)
 
 
-class PathNameField(CharField):
+class PathNameField(models.CharField[Any, Any]):
     """A name that stands in our URLs: one segment, no fixed word."""
 
     def to_python(self, value: Any) -> Any:
@@ -85,7 +78,7 @@ class TargetsField(models.JSONField):
         return super().clean(self.to_python(value), model_instance)
 
 
-class DerivedSlugField(CharField):
+class DerivedSlugField(models.CharField[Any, Any]):
     """A unique slug that `derive(instance)` supplies where a fixture or a person gave none."""
 
     def __init__(self, *args: Any, derive: Callable[[Any], str] | None = None, **kwargs: Any) -> None:

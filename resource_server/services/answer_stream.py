@@ -56,24 +56,19 @@ class AnswerStream:
             await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
             if not self._opening.done():
                 yield _COMMENT
+        failure: GatewayError | None = None
         try:
             begun = self._begun = self._opening.result()
-        except GatewayError as error:
-            self._end(error)
-            yield error_event(error)
-            return
-        if begun.head:
-            yield begun.head
-        error = None
-        try:
+            if begun.head:
+                yield begun.head
             if not begun.is_complete:
                 async for data in self._relay(begun):
                     yield data
-        except GatewayError as exc:
-            error = exc
+        except GatewayError as error:
+            failure = error
         # The account is settled before the last bytes go: what a client has seen complete is on record.
-        self._end(error)
-        yield DONE if error is None else error_event(error)
+        self._end(failure)
+        yield DONE if failure is None else error_event(failure)
 
     async def _relay(self, begun: Begun) -> AsyncGenerator[bytes, None]:
         """Everything after the head. Raises the error with which the stream must end."""

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from resource_server.backends.base import (
     Backend,
@@ -93,7 +94,7 @@ class Attempts:
             except BackendFailure as exc:
                 self._note(exc)
                 continue
-            if upstream.status == 200:
+            if upstream.status == HTTPStatus.OK:
                 return upstream
             await self._refused(upstream)
         raise self._failure

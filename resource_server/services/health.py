@@ -31,7 +31,9 @@ def describe_readiness(catalogue: Catalogue, state: State, accounting: Accountin
         if is_degraded
     ]
     if not catalogue.is_ready():
-        return Reply(orjson.dumps({"status": "unavailable", "degraded": degraded}), status=503, headers={"retry-after": "5"})
+        return Reply(
+            orjson.dumps({"status": "unavailable", "degraded": degraded}), status=503, headers={"retry-after": "5"}
+        )
     return Reply(orjson.dumps({"status": "degraded" if degraded else "ok", "degraded": degraded}))
 
 

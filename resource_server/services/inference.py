@@ -49,9 +49,7 @@ class InferenceRequest:
 class Inference:
     """Answers inference requests; holds nothing of any one of them."""
 
-    def __init__(
-        self, catalogue: Catalogue, backends: Mapping[str, Backend], limits: Limits, ledger: Ledger
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, backends: Mapping[str, Backend], limits: Limits, ledger: Ledger) -> None:
         self._catalogue = catalogue
         self._backends = backends
         self._limits = limits

@@ -90,8 +90,6 @@ class Ledger:
     def __init__(self, write: Callable[[RequestRecord], None]) -> None:
         self._write = write
 
-    def open(
-        self, principal: Principal | None, request_id: str, operation: Operation, received_at: float
-    ) -> Entry:
+    def open(self, principal: Principal | None, request_id: str, operation: Operation, received_at: float) -> Entry:
         """An entry for one request; `principal` is `None` where the caller was refused."""
         return Entry(self._write, principal, request_id, operation, received_at)

@@ -49,7 +49,9 @@ async def list_models(models: Models, caller: Caller, path: Path) -> Reply:
 
 async def get_model(models: Models, caller: Caller, path: Path, model: str) -> Reply:
     """One OpenAI model object. Raises `ModelNotFound`."""
-    return Reply(orjson.dumps(_describe(models, model, await resolve(models.catalogue.snapshot(), caller, path, model))))
+    return Reply(
+        orjson.dumps(_describe(models, model, await resolve(models.catalogue.snapshot(), caller, path, model)))
+    )
 
 
 async def list_endpoints(models: Models, caller: Caller) -> Reply:

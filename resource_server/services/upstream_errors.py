@@ -1,23 +1,25 @@
 """What a framework's refusal means to the client."""
 
+from http import HTTPStatus
+
 import orjson
 
 from resource_server.domain.errors import BackendError, GatewayError, Overloaded, UpstreamRejected
 
 MESSAGE_CAP = 2000
 
-# The client can do nothing about these: our key, our path, our model name, our slowness.
-_OURS = frozenset({401, 403, 404, 405, 407, 408})
+# The client can do nothing about these: our key, our path, our model name, our slowness, another's load.
+_ELSEWHERE = frozenset({401, 403, 404, 405, 407, 408, 429})
 
 
 def is_worth_another_target(status: int) -> bool:
     """Whether the same request may fare better elsewhere: everything but a refusal of the request itself."""
-    return status >= 500 or status == 429 or status in _OURS or not 200 <= status < 500
+    return not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or status in _ELSEWHERE
 
 
 def build_rejection(status: int, body: bytes) -> GatewayError:
     """The error to show for a framework's `status` and `body`; its own words only where the request was at fault."""
-    if status in {429, 503}:
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         return Overloaded("The model is busy at the moment. Try again in a few seconds.", retry_after_s=5)
     if is_worth_another_target(status):
         return BackendError("The model's server failed to answer. Try again; if it lasts, tell the operators.")

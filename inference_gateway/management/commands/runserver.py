@@ -7,6 +7,7 @@ from typing import Any
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError
 
+MAX_PORT = 65535
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]+|\[[0-9a-fA-F:]+\]):)?(?P<port>\d{1,5})")
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         match = _ADDRESS.fullmatch(options["addrport"])
-        if match is None or not 0 < int(match["port"]) <= 65535:
+        if match is None or not 0 < int(match["port"]) <= MAX_PORT:
             raise CommandError(f"{options['addrport']!r} is not a port or address:port.")
         uvicorn.run(
             "inference_gateway.asgi:application",

@@ -1,4 +1,4 @@
-"""What OpenAPI says of request bodies. They pass through: these name what the gateway reads, and leave the rest open."""
+"""What OpenAPI says of request bodies: they name what the gateway reads and leave the rest open, for it passes through."""
 
 from typing import Any
 
