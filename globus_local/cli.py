@@ -4,40 +4,61 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from globus_local.cloud import Cloud, Settings
 from globus_local.loopback import NotLoopbackError
+from globus_local.seed import SeedError, load_seed
 from globus_local.server import serving
+
+DESCRIPTION = "A local stand-in of the Globus cloud: Auth, Groups and Compute on one loopback port, all in memory."
+EPILOG = """\
+examples:
+  python -m globus_local serve --state-file cloud.json --seed seed.json
+  eval "$(python -m globus_local env --state-file cloud.json)"
+
+It signs anybody in without a password, so it listens on loopback addresses only. The admin surface (/admin/) needs
+the admin token, which is in the state file. globus_local/README.md tells the rest.
+"""
+WRONG_USAGE = 2
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; answers the exit code."""
+    """Run the command line; answers the exit code (0 done, 2 wrong usage, settings or seed)."""
     options = build_parser().parse_args(argv)
     try:
-        asyncio.run(_serve(options))
-    except (NotLoopbackError, OSError) as exc:
+        return COMMANDS[options.command](options)
+    except (NotLoopbackError, SeedError, OSError) as exc:
         sys.stderr.write(f"globus_local: {exc}\n")
-        return 2
-    return 0
+        return WRONG_USAGE
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The options of `python -m globus_local`."""
-    parser = argparse.ArgumentParser(prog="python -m globus_local", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="run the cloud until it is told to stop")
-    serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=0)
-    serve.add_argument("--amqp-port", type=int, default=0)
-    serve.add_argument("--amqp-url")
-    serve.add_argument("--state-file", type=Path)
-    serve.add_argument("--seed", type=Path)
-    serve.add_argument("--no-endpoint", action="store_true")
+    """The commands and options of `python -m globus_local`."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m globus_local", None, DESCRIPTION, EPILOG, formatter_class=formatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,env}")
+    _add_serve_options(commands.add_parser("serve", help="run the cloud until SIGTERM or Ctrl-C"))
+    env = commands.add_parser("env", help="print shell lines that point the Globus SDKs at a running cloud")
+    env.add_argument("--state-file", type=Path, required=True, metavar="F.json", help="what `serve` wrote")
     return parser
 
 
-async def _serve(options: argparse.Namespace) -> None:
+def _add_serve_options(serve: argparse.ArgumentParser) -> None:
+    add = serve.add_argument
+    add("--host", default="127.0.0.1", help="loopback address to listen on; others are refused (default: %(default)s)")
+    add("--port", type=int, default=0, help="port of all HTTP services; 0 picks a free one (default)")
+    add("--amqp-port", type=int, default=0, help="port of the own AMQP broker; 0 picks a free one (default)")
+    add("--amqp-url", metavar="amqp://…", help="use this RabbitMQ instead of the own broker")
+    add("--state-file", type=Path, metavar="F.json", help="write addresses, admin token and pid here once it answers")
+    add("--seed", type=Path, metavar="F.json", help="identities, clients, groups and policies to start with")
+    add("--no-endpoint", action="store_true", help="start no embedded compute endpoint: an agent of yours runs tasks")
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve until a signal says stop."""
     settings = Settings(
         host=options.host,
         port=options.port,
@@ -46,11 +67,69 @@ async def _serve(options: argparse.Namespace) -> None:
         with_endpoint=not options.no_endpoint,
     )
     cloud = Cloud(settings)
+    if options.seed:
+        load_seed(cloud, options.seed)
+    try:
+        asyncio.run(_serve(cloud, options.state_file))
+    finally:
+        if options.state_file:
+            options.state_file.unlink(missing_ok=True)
+    return 0
+
+
+async def _serve(cloud: Cloud, state_file: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, stop.set)
     async with serving(cloud):
-        sys.stdout.write(json.dumps({"url": cloud.base_url, "pid": os.getpid()}) + "\n")
+        state = build_state(cloud)
+        if state_file:
+            write_state(state_file, state)
+        sys.stdout.write(json.dumps(state) + "\n")
         sys.stdout.flush()
         await stop.wait()
+
+
+def build_state(cloud: Cloud) -> dict[str, Any]:
+    """What a program needs to know to use the running cloud; holds the admin token."""
+    return {
+        "url": cloud.base_url,
+        "auth_url": cloud.base_url,
+        "groups_url": cloud.base_url,
+        "compute_url": cloud.base_url,
+        "amqp_url": cloud.amqp_url,
+        "admin_token": cloud.admin_token,
+        "pid": os.getpid(),
+    }
+
+
+def write_state(path: Path, state: dict[str, Any]) -> None:
+    """Write the state file, readable by its owner only; whoever polls for it never sees half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    with os.fdopen(handle, "w") as file:
+        json.dump(state, file)
+    Path(name).replace(path)
+
+
+def print_env(options: argparse.Namespace) -> int:
+    """Print `export` lines for a shell."""
+    state = json.loads(options.state_file.read_text())
+    for name, value in build_env(state).items():
+        sys.stdout.write(f"export {name}={value}\n")
+    return 0
+
+
+def build_env(state: dict[str, Any]) -> dict[str, str]:
+    """The environment variables with which the unmodified SDKs talk to this cloud."""
+    url = state["url"]
+    return {
+        "GLOBUS_SDK_ENVIRONMENT": "local",
+        "GLOBUS_SDK_SERVICE_URL_AUTH": url,
+        "GLOBUS_SDK_SERVICE_URL_GROUPS": url,
+        "GLOBUS_SDK_SERVICE_URL_TRANSFER": url,
+        "GLOBUS_COMPUTE_SERVICE_URL": url,
+    }
+
+
+COMMANDS = {"serve": serve, "env": print_env}

@@ -11,8 +11,9 @@ from aiohttp import web
 from globus_local.clock import Clock
 from globus_local.errors import forbidden, unauthorized
 from globus_local.faults import Faults
+from globus_local.keys import SigningKey
 from globus_local.ledger import Ledger
-from globus_local.records import Client, Group, Identity, Policy, Provider, Token
+from globus_local.records import Client, Code, Group, Identity, Policy, Provider, RefreshToken, Token
 
 TWO_DAYS_S = 48 * 3600
 CLIENT_PROVIDER_ID = "a1c1e47a-0000-4000-8000-00000c11e475"
@@ -56,6 +57,7 @@ class Cloud:
         amqp_url: address of the broker; set by the Compute part when it starts.
         admin_token: bearer token of the `/admin/` routes.
         token_lifetime_s: how long new access tokens live.
+        auto_login: id or username of whom the login page signs in without asking; `None` to ask.
         on_reset: called by `reset`; other parts append what empties their own state.
     """
 
@@ -75,16 +77,23 @@ class Cloud:
         self.groups: dict[str, Group] = {}
         self.policies: dict[str, Policy] = {}
         self.tokens: dict[str, Token] = {}
+        self.refresh_tokens: dict[str, RefreshToken] = {}
+        self.codes: dict[str, Code] = {}
+        self.auto_login: str | None = None
+        self.signing_key = SigningKey()
         self._add_client_provider()
 
     def reset(self) -> None:
         """Forget everything but the addresses and the admin token."""
         self.clock.skew_s = 0.0
         self.token_lifetime_s = TWO_DAYS_S
+        self.auto_login = None
         self.ledger.clear()
         self.faults.clear()
-        for registry in (self.providers, self.identities, self.clients, self.groups, self.policies, self.tokens):
-            registry.clear()
+        for records in (self.providers, self.identities, self.clients, self.groups, self.policies):
+            records.clear()
+        for secrets_ in (self.tokens, self.refresh_tokens, self.codes):
+            secrets_.clear()
         self._add_client_provider()
         for empty in self.on_reset:
             empty()
@@ -107,9 +116,9 @@ class Cloud:
         token = self.find_token(request)
         if token is None or not token.is_active(self.clock.now()):
             raise unauthorized("Token is not active" if "Authorization" in request.headers else "Missing token")
-        if token.resource_server != resource_server:
+        if token.grant.resource_server != resource_server:
             raise unauthorized(f"Token is not for {resource_server}")
-        if scope is not None and scope not in token.scopes:
+        if scope is not None and scope not in token.grant.scopes:
             raise forbidden(f"Missing required scope {scope}")
         return token
 

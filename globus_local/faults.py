@@ -3,11 +3,13 @@
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Action = Literal["status", "delay", "drop", "hang", "malformed"]
 CountedFault = Literal["drop_results", "duplicate_results", "refuse_submits"]
 
+SERVICES = ("auth", "groups", "compute")
+FIRST_STATUS, LAST_STATUS = 200, 599
 FOR_EVER = -1
 """A count that is never used up."""
 
@@ -41,6 +43,19 @@ class Fault:
             and (self.method is None or self.method.upper() == method)
             and path.startswith(self.path_prefix or "")
         )
+
+
+def find_problem(fault: Fault) -> str | None:
+    """What is wrong with a fault that somebody described; `None` if nothing is."""
+    if fault.action not in get_args(Action):
+        return f"action must be one of {', '.join(get_args(Action))}"
+    if fault.service not in (None, *SERVICES):
+        return f"service must be one of {', '.join(SERVICES)}"
+    if not isinstance(fault.status, int) or not FIRST_STATUS <= fault.status <= LAST_STATUS:
+        return f"status must be between {FIRST_STATUS} and {LAST_STATUS}"
+    if not isinstance(fault.remaining, int) or not (fault.remaining > 0 or fault.remaining == FOR_EVER):
+        return f"remaining must be a count, or {FOR_EVER} for ever"
+    return None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -65,28 +65,67 @@ class Session:
     authentications: dict[str, Authentication] = field(default_factory=dict)
 
 
-@dataclass(slots=True, kw_only=True)
-class Token:
-    """An access token. `scopes` are its bare scope strings, `dependents` the consented ones below each.
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Grant:
+    """What somebody allowed an application to do at one resource server.
 
-    `chain` names the grant it belongs to: what is issued together or from one another can be revoked together.
+    `scopes` are the bare scope strings; `dependents` what the resource server may in turn ask for on their behalf.
     """
 
-    value: str = field(repr=False)
+    client_id: str
+    sub: str
     resource_server: str
     scopes: tuple[str, ...]
     dependents: tuple[str, ...] = ()
-    client_id: str
-    sub: str
     session: Session | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RefreshToken:
+    """Turns into new access tokens until it is revoked."""
+
+    value: str = field(repr=False)
+    grant: Grant
+    revoked: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Token:
+    """An access token. `refresh_value` is the refresh token it came with or came from, if any."""
+
+    value: str = field(repr=False)
+    grant: Grant
     issued_at: float
     expires_at: float
     refresh_value: str | None = field(default=None, repr=False)
     revoked: bool = False
 
+    @property
+    def sub(self) -> str:
+        """Id of the identity that acts."""
+        return self.grant.sub
+
+    @property
+    def client_id(self) -> str:
+        """Id of the application that acts for it."""
+        return self.grant.client_id
+
     def is_active(self, now: float) -> bool:
         """Neither revoked nor expired."""
         return not self.revoked and now < self.expires_at
+
+
+@dataclass(slots=True, kw_only=True, frozen=True)
+class Code:
+    """An authorization code: one login, to be exchanged once. `challenge` is PKCE's, by S256."""
+
+    value: str = field(repr=False)
+    redirect_uri: str
+    grants: tuple[Grant, ...]
+    offline: bool
+    challenge: str | None
+    nonce: str | None
+    expires_at: float
 
 
 @dataclass(slots=True, kw_only=True)

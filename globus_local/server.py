@@ -1,4 +1,3 @@
-import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -37,9 +36,3 @@ def build_url(scheme: str, sock: socket.socket) -> str:
     """The address of a bound socket, without a trailing slash."""
     host, port = sock.getsockname()[:2]
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-async def serve_until(cloud: Cloud, stop: asyncio.Event) -> None:
-    """Serve `cloud` until `stop` is set."""
-    async with serving(cloud):
-        await stop.wait()
