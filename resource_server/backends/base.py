@@ -7,6 +7,7 @@ What a backend raises:
 
 BackendFailure
 ├── UpstreamUnavailable   nothing reached the client: another target may be tried
+│   └── UpstreamSaturated      … because this gateway already has its share of requests there
 ├── UpstreamBroken        the answer began and did not end: only an error is honest now
 └── UpstreamTimeout       the call's deadline passed
 """
@@ -26,6 +27,10 @@ class BackendFailure(Exception):
 
 class UpstreamUnavailable(BackendFailure):
     """The upstream refused, is offline, or failed before a content byte; trying elsewhere is safe."""
+
+
+class UpstreamSaturated(UpstreamUnavailable):
+    """The target's `max_concurrency` is reached; if every candidate says so, the answer is ``overloaded``."""
 
 
 class UpstreamBroken(BackendFailure):
