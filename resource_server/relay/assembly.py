@@ -149,10 +149,10 @@ class Assembly:
             return self._fail(contradiction)
         if message.status is not None:
             self.head = (message.status, message.headers or {})
+        if self._is_too_large(message):
+            return self._fail("the answer is too large", Verdict.TOO_LARGE)
         if message.data is not None:
             self._append(message.data)
-        if self._is_too_large():
-            return self._fail("the answer is too large", Verdict.TOO_LARGE)
         if message.end is not None:
             return self._verify(message.end)
         if message.error is not None:
@@ -177,8 +177,9 @@ class Assembly:
             self._unread_bytes += len(data)
             self._memory.held_bytes += len(data)
 
-    def _is_too_large(self) -> bool:
-        return self._data_bytes > self._limits.total_bytes or self._next_seq > self._limits.total_messages
+    def _is_too_large(self, message: Message) -> bool:
+        data_bytes = self._data_bytes + len(message.data or b"")
+        return data_bytes > self._limits.total_bytes or self._next_seq > self._limits.total_messages
 
     def _verify(self, end: Totals) -> Verdict:
         came = Totals(self._data_messages, self._data_bytes, self._digest.hexdigest())
