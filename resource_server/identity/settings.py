@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 GROUPS_SCOPE = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 """What the gateway's own scope depends on, so that it may read a caller's groups."""
 
+_UUID_SETS = ("authorized_clients", "group_ids", "policy_ids")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySettings:
-    """Rules and bounds; all UUIDs lower case and hyphenated, all times in seconds.
+    """Rules and bounds. All times in seconds; UUIDs in any case, kept in lower case, as Globus writes them.
 
     Attributes:
         application_id: client UUID of the gateway's Globus Service API application: the audience of its tokens.
@@ -60,6 +62,12 @@ class IdentitySettings:
     threads: int = 8
     max_tokens: int = 10_000
     max_addresses: int = 10_000
+
+    def __post_init__(self) -> None:
+        lowered = {name: frozenset(map(str.lower, getattr(self, name))) for name in _UUID_SETS}
+        idps = {name: provider_id.lower() for name, provider_id in self.authorized_idps.items()}
+        for name, value in {**lowered, "authorized_idps": idps, "application_id": self.application_id.lower()}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def grace_s(self) -> float:

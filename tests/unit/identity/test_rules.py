@@ -83,6 +83,8 @@ DENIED, REDO = "access_denied", "reauthentication_required"
         ("robot", {**ARGONNE_ONLY, **ROBOT_LISTED}, "ok"),
         ("robot", ROBOT_LISTED, "ok"),
         ("robot", {"authorized_clients": frozenset({CLI_APP})}, DENIED),
+        ("robot", {"authorized_clients": frozenset({ROBOT.upper()})}, "ok"),
+        ("alice", {"authorized_idps": {"Argonne": ARGONNE.upper()}}, "ok"),
         ("alice", ROBOT_LISTED, "ok"),
         ("charlie", {**ARGONNE_ONLY, "authorized_clients": frozenset({CHARLIE})}, REDO),
         ("alice", ONE_POLICY, "ok"),

@@ -1,6 +1,7 @@
 """Bounds of what is remembered: the invariant I1, in seconds of a clock that stands still."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
@@ -368,6 +369,21 @@ async def test_refusal_is_denied_each_time_without_asking_again(build: Build, gl
         with pytest.raises(AccessDenied):
             await verifier.authenticate(BEARER, ADDRESS)
     assert len(globus.introspected) == 1
+
+
+async def test_token_and_secret_are_in_no_log_and_no_repr(
+    build: Build, globus: ScriptedGlobus, caplog: pytest.LogCaptureFixture
+) -> None:
+    verifier = build()
+    with caplog.at_level(logging.DEBUG):
+        caller = await verifier.authenticate(BEARER, ADDRESS)
+        globus.failure = globus.group_failure = AWAY
+        assert await outcome(verifier, "Bearer other-token") == "AuthUnavailable"
+        with pytest.raises(AuthUnavailable):
+            await caller.groups()
+    shown = f"{caplog.text} {caller!r} {caller.principal!r} {build_settings()!r}"
+    assert "not answered" in shown
+    assert not [secret for secret in ("alice-token", "other-token", "s3cret") if secret in shown]
 
 
 async def test_close_ends_what_waits(build: Build, globus: ScriptedGlobus) -> None:
