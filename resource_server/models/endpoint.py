@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.signals import pre_save
 
 from resource_server.domain.targets import TargetInvalid, parse_target
 from resource_server.models.fields import (
@@ -21,6 +22,10 @@ def _slug(row: "Endpoint") -> str:
     return endpoint_slug(row.cluster, row.framework, row.model)
 
 
+def _check_row(instance: "Endpoint", **_signal: Any) -> None:
+    instance.clean()
+
+
 class BackendSettingsField(models.JSONField):
     """Further fields of the row's target (`domain.targets`), such as ``relay``, ``base_url`` or ``caps``."""
 
@@ -31,10 +36,10 @@ class BackendSettingsField(models.JSONField):
             raise ValidationError(f"{self.name}: {', '.join(clash)} have columns of their own, set them there")
         return value
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001 - Django's signature
-        """Check the row as a whole: `loaddata` calls no `clean()`, and no single field sees the others."""
-        model_instance.clean()
-        return super().pre_save(model_instance, add)
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        """Have every row checked as a whole: `loaddata` calls no `clean()`, and no single field sees the others."""
+        super().contribute_to_class(cls, name, private_only)
+        pre_save.connect(_check_row, sender=cls)
 
 
 class Endpoint(models.Model):

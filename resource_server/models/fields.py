@@ -1,7 +1,8 @@
 """Fields that check what they are given wherever it enters.
 
-`loaddata` calls neither `save()` nor `clean()`; it does call `to_python`. So the checks live there, and slugs are
-derived in `pre_save`. Form and API validation pass through the same methods.
+`loaddata` calls neither `save()` nor `clean()`, and for its raw rows not even a field's `pre_save`. It does call
+`to_python` and send the `pre_save` signal. So checks of one value live in `to_python`, which forms and the operator
+API call as well, and what needs the whole row listens to the signal.
 """
 
 import re
@@ -10,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.signals import pre_save
 from django.utils.text import slugify
 
 from resource_server.domain.targets import TargetInvalid, parse_cluster_name, parse_group_ids, parse_target, parse_uuid
@@ -85,12 +87,13 @@ class DerivedSlugField(models.CharField[Any, Any]):
         self.derive = derive
         super().__init__(*args, **kwargs)
 
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001 - Django's signature
-        value = super().pre_save(model_instance, add)
-        if not value and self.derive is not None:
-            value = self.derive(model_instance)
-            setattr(model_instance, self.attname, value)
-        return value
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        super().contribute_to_class(cls, name, private_only)
+        pre_save.connect(self._fill, sender=cls)
+
+    def _fill(self, instance: models.Model, **_signal: Any) -> None:
+        if not getattr(instance, self.attname) and self.derive is not None:
+            setattr(instance, self.attname, self.derive(instance))
 
 
 def _checked(field: str, check: Callable[[Any], Any], value: Any) -> Any:

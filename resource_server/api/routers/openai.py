@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from ninja import Path as UrlPath
 from ninja import Router
 
 from resource_server.api.exchange import api_request, build_response
@@ -14,6 +15,7 @@ from resource_server.services.access import Path
 from resource_server.services.inference import InferenceRequest
 from resource_server.services.models import get_model, list_models
 
+# Ninja takes a name that stands in the mount's prefix for a query parameter unless it is told.
 Handler: TypeAlias = Callable[..., Awaitable[HttpResponseBase]]
 
 federated = Router(tags=["OpenAI"])
@@ -41,7 +43,7 @@ def _federated_handler(operation: Operation) -> Handler:
 
 
 def _cluster_handler(operation: Operation) -> Handler:
-    async def handler(request: HttpRequest, cluster: str, framework: str) -> HttpResponseBase:
+    async def handler(request: HttpRequest, cluster: UrlPath[str], framework: UrlPath[str]) -> HttpResponseBase:
         return await _answer(request, operation, (cluster, framework))
 
     return handler
@@ -73,14 +75,16 @@ async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
 
 
 @on_cluster.get("/models", operation_id="cluster_list_models", summary="Models that you can call here")
-async def cluster_models(request: HttpRequest, cluster: str, framework: str) -> HttpResponseBase:
+async def cluster_models(request: HttpRequest, cluster: UrlPath[str], framework: UrlPath[str]) -> HttpResponseBase:
     """Every model of one cluster and framework that the caller may use."""
     exchange = api_request(request)
     return build_response(await list_models(exchange.gateway.models, exchange.auth, (cluster, framework)))
 
 
 @on_cluster.get("/models/{path:model_id}", operation_id="cluster_get_model", summary="One model")
-async def cluster_model(request: HttpRequest, cluster: str, framework: str, model_id: str) -> HttpResponseBase:
+async def cluster_model(
+    request: HttpRequest, cluster: UrlPath[str], framework: UrlPath[str], model_id: str
+) -> HttpResponseBase:
     """One model of one cluster and framework."""
     exchange = api_request(request)
     return build_response(await get_model(exchange.gateway.models, exchange.auth, (cluster, framework), model_id))

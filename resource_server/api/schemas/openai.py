@@ -1,4 +1,4 @@
-"""What OpenAPI says of request bodies: they name what the gateway reads and leave the rest open, for it passes through."""
+"""What OpenAPI says of request bodies: they name what the gateway reads and leave the rest open."""
 
 from typing import Any
 
