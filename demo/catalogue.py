@@ -40,12 +40,12 @@ def find_models(rows: Rows) -> Models:
     return Models(chat, embedding, premium)
 
 
-def with_compute(rows: Rows, *, endpoint_id: str, function_id: str, ports: Mapping[int, int]) -> Rows:
-    """The rows with the ids of this run, and each shipped port replaced by the one that its server got."""
+def with_compute(rows: Rows, *, endpoint_id: str, function_id: str, ports: Mapping[str, int]) -> Rows:
+    """The rows with the ids and the ports, by model, of this run."""
 
     def fill(target: Target) -> Target:
-        port = ports[target["api_port"]]
-        return {**target, "endpoint_uuid": endpoint_id, "function_uuid": function_id, "api_port": port}
+        run = {"endpoint_uuid": endpoint_id, "function_uuid": function_id, "api_port": ports[target["model"]]}
+        return {**target, **run}
 
     return _map_targets(rows, fill)
 

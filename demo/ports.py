@@ -1,12 +1,15 @@
 """TCP ports on the loopback address."""
 
 import errno
+import http.client
 import socket
 import time
+from http import HTTPStatus
 
 from demo.errors import DemoError
 
 HOST = "127.0.0.1"
+ANSWER_TIMEOUT_S = 2.0
 
 
 def pick_free_port() -> int:
@@ -36,3 +39,15 @@ def wait_for_free_port(port: int, wait_s: float) -> None:
         if time.monotonic() > give_up_at:
             raise DemoError(f"Port {port} is taken by another program. Try: DEMO_PORT={pick_free_port()} make demo")
         time.sleep(0.2)
+
+
+def is_answering(port: int, path: str) -> bool:
+    """Whether a GET of `path` is answered 200 now."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -114,6 +114,17 @@ class Children:
                 )
             time.sleep(POLL_S)
 
+    def run(self, program: Program, wait_s: float) -> None:
+        """Run a program to its end. Raises `DemoError` if it fails, or takes longer than `wait_s`."""
+        child = self.start(program)
+        try:
+            code = child.process.wait(wait_s)
+        except subprocess.TimeoutExpired as exc:
+            raise DemoError(f"{program.name} takes longer than {wait_s:.0f} s. See {child.log}") from exc
+        self._children.remove(child)
+        if code:
+            child.check_alive()
+
     def check_alive(self) -> None:
         """Raise `DemoError` if any child has ended."""
         for child in self._children:

@@ -34,7 +34,7 @@ class TokenScript:
 
     def run(self, *arguments: str, **environ: str) -> Result:
         """Run to the end without a terminal: whatever asks the user reads an end of file."""
-        return subprocess.run(  # noqa: S603  # the script under test, arguments from the tests
+        return subprocess.run(  # the script under test, arguments from the tests
             [sys.executable, str(self.path), *arguments],
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,125 @@
+"""``make demo``: the gateway, a stand-in of the Globus cloud and a real small language model on this machine.
+
+DEMO_PORT moves the gateway (default 8000); everything else picks free ports. All files are in ``.demo/``.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+
+from demo import catalogue, ending, gateway, globus, layout, personas, printing
+from demo.catalogue import Models
+from demo.check import check_answers
+from demo.errors import DemoError
+from demo.frameworks import start_frameworks
+from demo.locking import exclusive
+from demo.ports import wait_for_free_port
+from demo.processes import Children
+from demo.state import State, write_state
+
+DEFAULT_PORT = 8000
+HIGHEST_PORT = 65535
+PORT_WAIT_S = 8.0
+ANSWER_WAIT_S = 60.0
+WATCH_INTERVAL_S = 0.5
+
+
+def main(argv: list[str]) -> int:
+    """Run a demo until it is told to end; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--simulated", action="store_true", help="answer from the simulated backend: no model")
+    arguments = parser.parse_args(argv)
+    ending.raise_at_signals()
+    try:
+        port = read_port(os.environ.get("DEMO_PORT", ""))
+        make_folders()
+        with exclusive(layout.LOCK_FILE):
+            run(port, simulated=arguments.simulated)
+    except DemoError as exc:
+        print(f"\n{exc}", file=sys.stderr, flush=True)
+        return 1
+    except ending.Ended:
+        print("\nThe demo has ended.", flush=True)
+    return 0
+
+
+def read_port(text: str) -> int:
+    """The port that DEMO_PORT asks for. Raises `DemoError`."""
+    if not text:
+        return DEFAULT_PORT
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
+        raise DemoError(f"DEMO_PORT is {text!r}: give a number from 1 to {HIGHEST_PORT}.")
+    return int(text)
+
+
+def make_folders() -> None:
+    """The folders of a demo, its owner's alone: tokens lie there."""
+    for folder in (layout.FOLDER, layout.LOGS, layout.HOME):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def run(port: int, *, simulated: bool) -> None:
+    """Run a demo, and leave no process whatever ends it.
+
+    Raises:
+        DemoError: something does not start, or ends by itself.
+        Ended: somebody wants the demo to end.
+    """
+    layout.STATE_FILE.unlink(missing_ok=True)
+    shutil.rmtree(layout.DATA, ignore_errors=True)
+    layout.DATA.mkdir(mode=0o700)
+    children = Children(layout.LOGS)
+    try:
+        start(children, port, simulated=simulated)
+        while True:
+            time.sleep(WATCH_INTERVAL_S)
+            children.check_alive()
+    finally:
+        ending.ignore_signals()
+        layout.STATE_FILE.unlink(missing_ok=True)
+        children.stop()
+
+
+def start(children: Children, port: int, *, simulated: bool) -> None:
+    """Start everything, check it, tell the person and write the state file. Raises `DemoError`."""
+    progress = printing.Progress()
+    wait_for_free_port(port, PORT_WAIT_S)
+    progress.say("Starting the stand-in of the Globus cloud")
+    cloud = globus.start(children, with_endpoint=not simulated)
+    models = prepare_catalogue(children, cloud, progress, simulated=simulated)
+    environ = gateway.build_gateway_environ(port, cloud.gateway_settings())
+    progress.say("Making the database, loading the catalogue")
+    gateway.prepare_database(children, environ)
+    progress.say("Starting the gateway")
+    gateway.start_gateway(children, port, environ)
+    tokens = cloud.issue_tokens()
+    progress.say("Asking the first questions")
+    origin = gateway.origin(port)
+    check_answers(f"{origin}/resource_server/v1", tokens["alice"], models, children, ANSWER_WAIT_S)
+    progress.say("Ready")
+    print(printing.ready_text(origin, tokens["alice"], models.chat), flush=True)
+    state = State(origin, cloud.url, f"{origin}/resource_server/metrics", os.getpid(), tokens, models.ids())
+    write_state(state, layout.STATE_FILE)
+
+
+def prepare_catalogue(
+    children: Children, cloud: globus.LocalCloud, progress: printing.Progress, *, simulated: bool
+) -> Models:
+    """Start what the models need and write this run's catalogue; returns the models."""
+    rows = catalogue.read_rows(layout.SHIPPED_CATALOGUE)
+    models = catalogue.find_models(rows)
+    if simulated:
+        rows = catalogue.with_simulation(rows)
+    else:
+        progress.say("Loading the language model")
+        ports = start_frameworks(children, models)
+        progress.say("Registering the compute function")
+        function_id = globus.register_function(children, cloud)
+        rows = catalogue.with_compute(rows, endpoint_id=personas.ENDPOINT_ID, function_id=function_id, ports=ports)
+    layout.CATALOGUE_FILE.write_text(json.dumps(rows, indent=2), encoding="utf-8")
+    return models
