@@ -4,6 +4,7 @@ from globus_local import groups
 from globus_local.admin import routes as admin
 from globus_local.auth import routes as auth
 from globus_local.cloud import CLOUD, Cloud
+from globus_local.compute import routes as compute
 from globus_local.middleware import MIDDLEWARES
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -19,6 +20,6 @@ def build_app(cloud: Cloud) -> web.Application:
     """
     app = web.Application(middlewares=MIDDLEWARES, client_max_size=MAX_BODY_BYTES)
     app[CLOUD] = cloud
-    for part in (auth, groups, admin):
+    for part in (auth, groups, compute, admin):
         part.add_routes(app, cloud)
     return app

@@ -2,12 +2,10 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from globus_local.broker.connection import Connection
-from globus_local.broker.queues import Entry, Queue
 from globus_local.broker.topology import Topology
 
 HEARTBEAT_S = 60
@@ -89,17 +87,3 @@ class Broker:
         self._connections.discard(connection)
         if not self._connections:
             self._idle.set()
-
-
-class LocalConsumer:
-    """Takes everything from a queue on the broker's own loop, counting it as acknowledged."""
-
-    def __init__(self, take: Callable[[Entry], None]) -> None:
-        self.ready = True
-        self._take = take
-
-    def take(self, queue: Queue, entry: Entry) -> None:  # noqa: ARG002 - the protocol of consumers
-        self._take(entry)
-
-    def cancelled(self) -> None:
-        self.ready = False

@@ -1,0 +1,171 @@
+"""The Compute service: what its routes do."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from globus_local.broker.server import Broker
+from globus_local.cloud import Cloud
+from globus_local.compute import registration, wire
+from globus_local.compute.background import Background
+from globus_local.compute.bus import Bus, Outgoing
+from globus_local.compute.heartbeats import Heartbeats
+from globus_local.compute.own_bus import OwnBus
+from globus_local.compute.records import Endpoint, Function, Task, TaskState
+from globus_local.compute.results import Results
+from globus_local.compute.store import Store
+from globus_local.compute.submission import Submission
+from globus_local.compute.user_endpoints import UserEndpoints
+from globus_local.endpoint.embedded import EmbeddedEndpoint, EndpointSettings
+from globus_local.errors import ServiceError
+from globus_local.records import Identity
+
+
+class Compute:
+    """Functions, endpoints and tasks of one cloud, and the broker below them."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.store = Store()
+        self.bus: Bus = OwnBus(Broker(host=cloud.settings.host, port=cloud.settings.amqp_port))
+        self.embedded: dict[str, EmbeddedEndpoint] = {}
+        self._cloud = cloud
+        self._results = Results(self.bus, self.store, cloud.faults, cloud.clock)
+        self._user_endpoints = UserEndpoints(self.bus, self.store)
+        self._background = Background()
+        self._embedded_runs: dict[str, asyncio.Task[None]] = {}
+        cloud.on_reset.append(self.reset)
+
+    # -- life
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Broker, queues, consumers and embedded endpoints, for as long as the context lasts."""
+        await self.bus.start()
+        try:
+            self._cloud.amqp_url = self.bus.url
+            await registration.declare_service(self.bus)
+            self._background.start(self._results.run(), "results")
+            self._background.start(Heartbeats(self.bus, self.store, self._results).run(), "heartbeats")
+            yield
+        finally:
+            await self._background.aclose()
+            await self.bus.aclose()
+
+    def reset(self) -> None:
+        """Forget everything; embedded endpoints end."""
+        for run in self._embedded_runs.values():
+            run.cancel()
+        self._embedded_runs.clear()
+        self.embedded.clear()
+        self.store.clear()
+
+    # -- functions
+
+    def register_function(self, function: Function) -> str:
+        """Remember a function; its id."""
+        self.store.functions[function.id] = function
+        return function.id
+
+    # -- endpoints
+
+    async def register_endpoint(self, endpoint: Endpoint) -> dict[str, Any]:
+        """Remember an endpoint, or what changed about it; the registration document."""
+        self.store.endpoints[endpoint.id] = endpoint
+        await registration.declare_endpoint(self.bus, endpoint.id)
+        return registration.build_registration(self.bus.url, endpoint.id)
+
+    async def create_endpoint(self, endpoint: Endpoint, settings: EndpointSettings) -> str:
+        """Register an endpoint that this process runs itself; its id. It is online once its workers are up."""
+        endpoint.embedded = True
+        await self.register_endpoint(endpoint)
+        if self._cloud.settings.with_endpoint:
+            embedded = EmbeddedEndpoint(self.bus, endpoint.id, settings, self._is_offline_by_fault)
+            self.embedded[endpoint.id] = embedded
+            self._embedded_runs[endpoint.id] = self._background.start(embedded.run(), f"endpoint {endpoint.name}")
+        return endpoint.id
+
+    async def delete_endpoint(self, endpoint: Endpoint) -> None:
+        """Forget an endpoint; its queues go, and an embedded one ends."""
+        run = self._embedded_runs.pop(endpoint.id, None)
+        if run is not None:
+            run.cancel()
+        self.embedded.pop(endpoint.id, None)
+        del self.store.endpoints[endpoint.id]
+        await registration.delete_endpoint(self.bus, endpoint.id)
+
+    def is_online(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint beats, and no fault says otherwise."""
+        return endpoint.is_online(time.monotonic()) and not self._is_offline_by_fault()
+
+    def _is_offline_by_fault(self) -> bool:
+        return self._cloud.faults.compute.endpoint_offline
+
+    # -- tasks
+
+    async def submit(self, endpoint: Endpoint, caller_id: str, submission: Submission) -> dict[str, Any]:
+        """Queue tasks for an endpoint of the caller; the service's answer.
+
+        Raises:
+            ServiceError: 403 or 404 for a function or group, 503 by a fault.
+        """
+        if self._cloud.faults.compute.take("refuse_submits"):
+            raise ServiceError(HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", "Submissions are refused")
+        functions = {name: self._find_function(name, endpoint, caller_id) for name in submission.tasks}
+        await self._ensure_group(submission, caller_id)
+        target = endpoint
+        if not endpoint.embedded:
+            target = await self._user_endpoints.ensure(endpoint, caller_id, submission.config)
+            await self._user_endpoints.start(target, submission, self._list_identities(caller_id))
+        tasks = {
+            function_id: [await self._queue_task(functions[function_id], target, item, submission) for item in items]
+            for function_id, items in submission.tasks.items()
+        }
+        return {
+            "request_id": str(uuid.uuid4()),
+            "task_group_id": submission.group_id,
+            "endpoint_id": endpoint.id,
+            "tasks": tasks,
+        }
+
+    def _find_function(self, function_id: str, endpoint: Endpoint, caller_id: str) -> Function:
+        function = self.store.function(function_id, caller_id, to_run=True)
+        if endpoint.allowed_functions is not None and function_id not in endpoint.allowed_functions:
+            message = f"Function {function_id} not permitted on endpoint {endpoint.id}"
+            raise ServiceError(HTTPStatus.FORBIDDEN, "FUNCTION_NOT_PERMITTED", message)
+        return function
+
+    async def _ensure_group(self, submission: Submission, caller_id: str) -> None:
+        group = self.store.ensure_group(submission.group_id, caller_id)
+        if submission.create_queue and not group.has_queue:
+            await self.bus.declare_queue(wire.group_queue(group.id))
+            group.has_queue = True
+
+    def _list_identities(self, caller_id: str) -> list[Identity]:
+        caller = self._cloud.identities[caller_id]
+        return [caller, *(self._cloud.identities[linked] for linked in caller.linked_ids)]
+
+    async def _queue_task(self, function: Function, target: Endpoint, arguments: str, submission: Submission) -> str:
+        state = TaskState.WAITING_FOR_NODES if self.is_online(target) else TaskState.WAITING_FOR_EP
+        task = Task(
+            id=str(uuid.uuid4()),
+            owner_id=self.store.groups[submission.group_id].owner_id,
+            function_id=function.id,
+            endpoint_id=target.id,
+            group_id=submission.group_id,
+            state=state,
+        )
+        self.store.add_task(task)
+        headers: dict[str, Any] = {"function_uuid": function.id, "task_uuid": task.id}
+        if submission.resource_specification:
+            headers["resource_specification"] = orjson.dumps(submission.resource_specification).decode()
+        if submission.result_serializers:
+            headers["result_serializers"] = submission.result_serializers
+        body = wire.encode_message("task", {"task_id": task.id, "task_buffer": function.packed + arguments})
+        await self.bus.publish(wire.TASKS, wire.task_queue(target.id), Outgoing(body=body, headers=headers))
+        return task.id
