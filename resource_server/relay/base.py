@@ -70,7 +70,11 @@ class Relay(Protocol):
     """All streams of this process."""
 
     async def open(self, target_key: str, lifetime_s: float) -> RelayStream:
-        """A new stream for a function at `target_key`; its ticket ends after `lifetime_s` seconds."""
+        """A new stream for a function at `target_key`; its ticket ends after `lifetime_s` seconds.
+
+        Raises:
+            RelayFailed: too many streams are open.
+        """
         ...
 
     async def ingest(self, stream_id: str, ticket: str, body: bytes) -> IngestReply:

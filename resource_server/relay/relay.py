@@ -5,18 +5,24 @@ from resource_server.relay.base import IngestReply, Relay
 from resource_server.relay.envelopes import is_worker_id
 from resource_server.relay.local import LocalStreams, RelayLimits
 from resource_server.relay.messages import MAX_MESSAGE_BYTES
+from resource_server.relay.peers import Peers
 from resource_server.relay.stream import LocalStream
 from resource_server.relay.tickets import Tickets
 from resource_server.state.base import State
 
 
 class WorkerRelay:
-    """See `relay.base.Relay`."""
+    """See `relay.base.Relay`.
 
-    def __init__(self, streams: LocalStreams, tickets: Tickets, worker_id: str) -> None:
-        self._streams = streams
-        self._tickets = tickets
+    Args:
+        peers: `None` where no other worker shares the state: a stream of anybody else's is then one of a worker gone.
+    """
+
+    def __init__(self, worker_id: str, tickets: Tickets, streams: LocalStreams, peers: Peers | None) -> None:
         self._worker_id = worker_id
+        self._tickets = tickets
+        self._streams = streams
+        self._peers = peers
 
     async def open(self, target_key: str, lifetime_s: float) -> LocalStream:
         """As `Relay.open`."""
@@ -31,11 +37,13 @@ class WorkerRelay:
             return replies.FORBIDDEN
         if len(body) > MAX_MESSAGE_BYTES:
             return replies.TOO_LARGE
-        return replies.GONE
+        return replies.GONE if self._peers is None else await self._peers.forward(owner, stream_id, ticket, body)
 
     async def aclose(self) -> None:
         """As `Relay.aclose`."""
         await self._streams.aclose()
+        if self._peers is not None:
+            await self._peers.aclose()
 
 
 async def open_relay(
@@ -44,11 +52,11 @@ async def open_relay(
     """The relay of this worker.
 
     Args:
-        state: shared state carries posts that reached another worker than the stream's.
+        state: where it is shared, it carries posts that reached another worker than the stream's.
         base_url: where compute nodes reach the relay, ending in ``/resource_server/relay``.
         secret: the master secret, the same for all workers; the key of the tickets is derived from it.
-        limits: caps; the defaults serve a worker of 1 GB.
-        worker_id: unique among the living workers and new at every start: 1 to 64 letters, digits, ``_``, ``-``.
+        worker_id: unique, and new at every start: 1 to 64 letters, digits, ``_``, ``-``.
+        limits: caps; the defaults suit a worker with 1 GB of memory.
 
     Raises:
         ValueError: the worker id cannot stand in an address.
@@ -56,4 +64,8 @@ async def open_relay(
     if not is_worker_id(worker_id):
         raise ValueError("a worker id has 1 to 64 letters, digits, '_' or '-'")
     tickets = Tickets(secret)
-    return WorkerRelay(LocalStreams(base_url, tickets, worker_id, limits or RelayLimits()), tickets, worker_id)
+    streams = LocalStreams(base_url, tickets, worker_id, limits or RelayLimits())
+    peers = Peers(state, worker_id, streams) if state.shared else None
+    if peers is not None:
+        await peers.open()
+    return WorkerRelay(worker_id, tickets, streams, peers)
