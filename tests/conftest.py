@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-pytest_plugins = ["tests.loop_guards", "tests.servers.plugin"]
+pytest_plugins = ["tests.loop_guards", "tests.servers.plugin", "tests.globus_cloud"]
 
 _CAN_RUN = {
     "agent": bool(os.environ.get("GLOBUS_COMPUTE_ENDPOINT_VENV")),

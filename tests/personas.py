@@ -7,9 +7,11 @@ another identity provider; robot is a Globus client identity, which has no sessi
 from dataclasses import dataclass
 
 GATEWAY_ID = "7e570000-0000-4000-8000-00000000c001"
+GATEWAY_SCOPE = f"https://auth.globus.org/scopes/{GATEWAY_ID}/action_all"
 GATEWAY_SECRET = "gateway-secret"
 SERVICE_ACCOUNT_ID = "7e570000-0000-4000-8000-00000000c002"
 SERVICE_ACCOUNT_SECRET = "service-account-secret"
+TOKEN_SCRIPT_ID = "7e570000-0000-4000-8000-00000000c003"
 
 SITE_PROVIDER_ID = "7e570000-0000-4000-8000-00000000d001"
 OTHER_PROVIDER_ID = "7e570000-0000-4000-8000-00000000d002"

@@ -34,11 +34,12 @@ class Process:
         command: Sequence[str | Path],
         log: Path,
         *,
+        cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         user: pwd.struct_passwd | None = None,
         death_signal: signal.Signals = signal.SIGKILL,
     ) -> None:
-        """Start `command`; its output goes to `log`. As `user`, where one is given (only root can)."""
+        """Start `command` in `cwd` (by default the log's folder), output to `log`; as `user` only where root runs this."""
         self.log = log
         self._name = str(command[0])
         with log.open("ab") as output:
@@ -48,7 +49,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=env,
-                cwd=log.parent,
+                cwd=cwd or log.parent,
                 start_new_session=True,
                 preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509 - prctl alone is called in it, nothing locks
                 user=user.pw_uid if user else None,
