@@ -84,9 +84,11 @@ async def _serve(cloud: Cloud, state_file: Path | None) -> None:
         loop.add_signal_handler(signum, stop.set)
     async with serving(cloud):
         state = build_state(cloud)
+        announcement = json.dumps(state)
         if state_file:
             write_state(state_file, state)
-        sys.stdout.write(json.dumps(state) + "\n")
+            announcement = f"globus_local answers at {cloud.base_url}; addresses and admin token: {state_file}"
+        sys.stdout.write(announcement + "\n")
         sys.stdout.flush()
         await stop.wait()
 

@@ -92,8 +92,8 @@ class Cloud:
         self.faults.clear()
         for records in (self.providers, self.identities, self.clients, self.groups, self.policies):
             records.clear()
-        for secrets_ in (self.tokens, self.refresh_tokens, self.codes):
-            secrets_.clear()
+        for issued in (self.tokens, self.refresh_tokens, self.codes):
+            issued.clear()
         self._add_client_provider()
         for empty in self.on_reset:
             empty()

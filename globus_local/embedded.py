@@ -12,7 +12,7 @@ START_TIMEOUT_S = 30.0
 
 @contextlib.contextmanager
 def running(settings: Settings | None = None) -> Iterator[tuple[Cloud, Admin]]:
-    """Run a cloud in a thread of this process: `with running() as (cloud, admin): …`.
+    """Run a cloud in a thread of this process, for as long as the context lasts.
 
     The cloud belongs to its thread: read from it what never changes, and change things through the admin.
 

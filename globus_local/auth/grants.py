@@ -115,7 +115,9 @@ def exchange_dependent(cloud: Cloud, client: Client, form: Form) -> list[dict[st
     missing = [name for name in names if name not in token.grant.dependents]
     if missing:
         raise OAuthError("invalid_scope", f"The token does not allow {missing[0]}")
-    scopes = parse_scopes(" ".join(names)) if names else ()
+    if not names:
+        return []
+    scopes = parse_scopes(" ".join(names))
     grants = build_grants(cloud, scopes, client_id=client.id, sub=token.sub, session=token.grant.session)
     offline = form.get("access_type") == "offline"
     return [build_token_document(issue_token(cloud, grant, offline=offline)) for grant in grants]

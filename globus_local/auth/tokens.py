@@ -11,6 +11,7 @@ from globus_local.auth.scopes import (
     list_dependents,
 )
 from globus_local.cloud import Cloud
+from globus_local.errors import OAuthError
 from globus_local.records import Grant, RefreshToken, Session, Token
 
 TOKEN_BYTES = 36
@@ -28,6 +29,8 @@ def build_grants(
     for scope in scopes:
         if scope.name != OFFLINE_ACCESS:
             by_server.setdefault(find_resource_server(cloud, scope.name), []).append(scope)
+    if not by_server:
+        raise OAuthError("invalid_scope", "A scope of some resource server is required")
     return [
         Grant(
             client_id=client_id,
