@@ -152,6 +152,8 @@ def build_app(settings: Settings) -> globus_sdk.UserApp:
     )
     config = GlobusAppConfig(
         login_flow_manager=LoginFlow,
+        # The SDK's default is the same page, but misses a slash where the environment moves Globus Auth.
+        login_redirect_uri=f"{login_client.base_url.rstrip('/')}/v2/web/auth-code",
         request_refresh_tokens=True,
         token_storage=JSONTokenStorage(settings.token_dir / "tokens.json") if settings.token_dir else "json",
         token_validation_error_handler=None,

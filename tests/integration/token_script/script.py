@@ -9,6 +9,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).parents[3] / "inference-auth-token.py"
 GATEWAY_ID = "b1c0a2d4-5f3e-4a77-9d0e-2f6f0c1d9a10"
+GATEWAY_SECRET = "gateway-secret"
 CLIENT_ID = "58fdd3bc-e1c3-4ce5-80ea-8d6b87cfb944"
 
 Result = subprocess.CompletedProcess[str]
@@ -34,7 +35,7 @@ class TokenScript:
 
     def run(self, *arguments: str, **environ: str) -> Result:
         """Run to the end without a terminal: whatever asks the user reads an end of file."""
-        return subprocess.run(  # the script under test, arguments from the tests
+        return subprocess.run(
             [sys.executable, str(self.path), *arguments],
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,
@@ -43,3 +44,19 @@ class TokenScript:
             timeout=30,
             check=False,
         )
+
+    def start(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
+        """Start with pipes, for a person to talk to."""
+        return subprocess.Popen(
+            [sys.executable, str(self.path), *arguments],
+            env=self.environ | environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def token_file(self) -> Path:
+        """Where the SDK keeps tokens by default; there must be exactly one."""
+        (path,) = self.home.glob(".globus/app/*/*/*tokens.json")
+        return path
