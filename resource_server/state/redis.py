@@ -102,11 +102,7 @@ class RedisMailboxes:
         if reader is None:
             reader = self._readers[mailbox] = _Reader(self._open_reader(mailbox))
             await reader.link.open()
-        key = f"gw:mail:{mailbox}"
-        if reader.read:
-            await reader.link.execute("XDEL", key, *reader.read)
-            reader.read.clear()
-        entries = await self._wait_for_entries(reader.link, key, wait_s)
+        entries = await _read(reader, f"gw:mail:{mailbox}", wait_s)
         reader.read = [entry_id for entry_id, _ in entries]
         return [message for _, message in entries if message is not None]
 
@@ -115,15 +111,19 @@ class RedisMailboxes:
         for reader in self._readers.values():
             await reader.link.aclose()
 
-    async def _wait_for_entries(self, link: RedisLink, key: str, wait_s: float) -> list[tuple[bytes, bytes | None]]:
-        block_ms = max(1, round(wait_s * 1000))
-        command = ("XREAD", "COUNT", _RECEIVE_COUNT, "BLOCK", block_ms, "STREAMS", key, "0")
-        try:
-            reply = await link.execute(*command, wait_s=wait_s + _LATENESS_S)
-        except asyncio.CancelledError:
-            link.disconnect("a read was given up")  # it would block the connection until its time is over
-            raise
-        return _parse_entries(reply)
+
+async def _read(reader: _Reader, key: str, wait_s: float) -> list[tuple[bytes, bytes | None]]:
+    """Delete what was read before, and wait for more: one round trip."""
+    link, block_ms = reader.link, max(1, round(wait_s * 1000))
+    delete = [link.execute("XDEL", key, *reader.read)] if reader.read else []
+    command = ("XREAD", "COUNT", _RECEIVE_COUNT, "BLOCK", block_ms, "STREAMS", key, "0")
+    try:
+        *_, reply = await asyncio.gather(*delete, link.execute(*command, wait_s=wait_s + _LATENESS_S))
+    except asyncio.CancelledError:
+        link.disconnect("a read was given up")  # it would block the connection until its time is over
+        raise
+    reader.read.clear()
+    return _parse_entries(reply)
 
 
 def _parse_entries(reply: object) -> list[tuple[bytes, bytes | None]]:

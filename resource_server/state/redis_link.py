@@ -67,6 +67,7 @@ class RedisLink:
     def disconnect(self, reason: str) -> None:
         """Give the present connection up; another one is made."""
         if self._wire is not None:
+            self._was_up = False  # by our own will: nothing to warn of
             self._wire.close(reason)
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ future, not a round trip of its own. Measured: 60 µs for what two calls through
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 
@@ -84,8 +84,8 @@ class RedisWire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As `asyncio.Protocol.connection_made`."""
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - for mypy: a TCP transport is one
-        self._transport = transport
+        # uvloop's transports are of no class of asyncio's
+        self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol.data_received`."""
