@@ -1,10 +1,11 @@
 """How often Globus Auth may be asked, before anybody is known: floods of made-up tokens end here.
 
-Tokens that were good a moment ago are not counted against their address, and the last part of the total is kept for
-them: a flood slows down strangers only.
+Tokens that were good a moment ago are not counted against their address, and the last part of every second is theirs: a
+flood slows down strangers only.
 """
 
 import ipaddress
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,22 +13,15 @@ from resource_server.domain.errors import AuthUnavailable, RateLimited
 from resource_server.identity.cache import BoundedCache
 from resource_server.identity.settings import IdentitySettings
 
-_STEADY_SHARE = 0.8
-"""Of the cap per second; the rest is the burst, so that no one second ever sees more than the cap."""
-_KEPT_FOR_KNOWN = 0.5
-"""Of the burst."""
+_SHARE_OF_STRANGERS = 0.7
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """Turns that are left, as of a moment."""
+    """Turns that are left to one address, as of a moment."""
 
     level: float
     as_of: float
-
-    def fill(self, now: float, per_s: float, burst: float) -> None:
-        self.level = min(burst, self.level + (now - self.as_of) * per_s)
-        self.as_of = now
 
 
 class OutboundLimit:
@@ -36,9 +30,7 @@ class OutboundLimit:
     def __init__(self, settings: IdentitySettings, monotonic: Callable[[], float]) -> None:
         self._settings = settings
         self._monotonic = monotonic
-        self._per_s = settings.outbound_per_s * _STEADY_SHARE
-        self._burst = max(1.0, settings.outbound_per_s - self._per_s)
-        self._total = _Bucket(self._burst, monotonic())
+        self._last_second: deque[float] = deque()
         self._addresses: BoundedCache[_Bucket] = BoundedCache(settings.max_addresses)
 
     @property
@@ -56,19 +48,21 @@ class OutboundLimit:
         now = self._monotonic()
         if not is_known:
             self._check_address(_network(address), now)
-        self._total.fill(now, self._per_s, self._burst)
-        kept = 0.0 if is_known else min(self._burst * _KEPT_FOR_KNOWN, self._burst - 1.0)
-        if self._total.level - kept < 1.0:
+        self._check_total(now, 1.0 if is_known else _SHARE_OF_STRANGERS)
+
+    def _check_total(self, now: float, share: float) -> None:
+        while self._last_second and self._last_second[0] <= now - 1.0:
+            self._last_second.popleft()
+        if len(self._last_second) >= max(1.0, self._settings.outbound_per_s * share):
             raise AuthUnavailable("Too many logins are being checked: try again shortly.", retry_after_s=2)
-        self._total.level -= 1.0
+        self._last_second.append(now)
 
     def _check_address(self, network: str, now: float) -> None:
         burst = float(self._settings.unknown_per_address_burst)
-        bucket = self._addresses.get(network)
-        if bucket is None:
-            bucket = _Bucket(burst, now)
-            self._addresses.put(network, bucket)
-        bucket.fill(now, self._settings.unknown_per_address_per_s, burst)
+        bucket = self._addresses.get(network) or _Bucket(burst, now)
+        self._addresses.put(network, bucket)
+        earned = (now - bucket.as_of) * self._settings.unknown_per_address_per_s
+        bucket.level, bucket.as_of = min(burst, bucket.level + earned), now
         if bucket.level < 1.0:
             raise RateLimited("Too many unknown access tokens from your address: try again shortly.", retry_after_s=1)
         bucket.level -= 1.0
@@ -80,6 +74,8 @@ def _network(address: str) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address[:64]
-    if parsed.version == 4:  # noqa: PLR2004 - IP version
+    if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
+    if parsed.ipv4_mapped:  # how a dual-stack socket shows IPv4 peers
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, 64), strict=False))

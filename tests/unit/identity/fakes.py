@@ -1,10 +1,13 @@
 """A clock that stands still, and a Globus that says what it is told to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
-from resource_server.identity.base import Clock
+from resource_server.domain.errors import GatewayError
+from resource_server.identity.base import Clock, GlobusUnavailable
 from resource_server.identity.settings import IdentitySettings
+from resource_server.identity.verifier import Verifier
 
 GATEWAY = "11111111-0000-4000-8000-000000000001"
 CLI_APP = "11111111-0000-4000-8000-000000000002"
@@ -20,6 +23,11 @@ OTHER_POLICY = "55555555-0000-4000-8000-000000000002"
 
 NOON = 1_800_000_000.0
 SECRET = b"a secret of the installation"
+BEARER = "Bearer alice-token"
+ADDRESS = "192.0.2.1"
+AWAY = GlobusUnavailable("away")
+Build: TypeAlias = Callable[..., Verifier]
+"""The fixture `build`: one more worker's verifier, settings changed by keyword."""
 
 
 class ManualClock:
@@ -110,3 +118,12 @@ class ScriptedGlobus:
 
     async def aclose(self) -> None:
         self.gate.set()
+
+
+async def outcome(verifier: Verifier, authorization: str | None = BEARER) -> str:
+    """``ok``, or the name of the error."""
+    try:
+        await verifier.authenticate(authorization, ADDRESS)
+    except GatewayError as exc:
+        return type(exc).__name__
+    return "ok"

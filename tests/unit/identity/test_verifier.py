@@ -1,9 +1,7 @@
-"""Bounds of what is remembered: the invariant I1, in seconds of a clock that stands still."""
+"""Bounds of what is remembered of tokens: the invariant I1, in seconds of a clock that stands still."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from typing import TypeAlias
 
 import pytest
 
@@ -13,67 +11,24 @@ from resource_server.domain.errors import (
     AuthUnavailable,
     GatewayError,
     RateLimited,
-    ReauthenticationRequired,
 )
-from resource_server.identity.base import ConsentMissing, GlobusUnavailable, TokenRefused
-from resource_server.identity.settings import GROUPS_SCOPE
-from resource_server.identity.verifier import Verifier, hash_token
+from resource_server.identity.verifier import hash_token
 from resource_server.state.memory import MemoryKeyValue
 from tests.unit.identity.fakes import (
+    ADDRESS,
     ALICE,
-    GATEWAY,
-    GROUP,
+    AWAY,
+    BEARER,
     NOON,
     OTHER_GROUP,
     POLICY,
-    SECRET,
+    Build,
     ManualClock,
     ScriptedGlobus,
     build_document,
     build_settings,
+    outcome,
 )
-
-BEARER = "Bearer alice-token"
-ADDRESS = "192.0.2.1"
-AWAY = GlobusUnavailable("away")
-Build: TypeAlias = Callable[..., Verifier]
-
-
-@pytest.fixture
-def time() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def globus() -> ScriptedGlobus:
-    scripted = ScriptedGlobus()
-    scripted.documents["alice-token"] = build_document()
-    scripted.groups["alice-token"] = [GROUP]
-    return scripted
-
-
-@pytest.fixture
-async def build(time: ManualClock, globus: ScriptedGlobus) -> AsyncIterator[Build]:
-    """Verifiers of one installation; each call is another worker."""
-    key_value = MemoryKeyValue(clock=lambda: time.monotonic)
-    verifiers: list[Verifier] = []
-
-    def build_verifier(secret: bytes = SECRET, **changes: object) -> Verifier:
-        verifiers.append(Verifier(build_settings(**changes), globus, key_value, secret, time.clock()))
-        return verifiers[-1]
-
-    yield build_verifier
-    for verifier in verifiers:
-        await verifier.aclose()
-
-
-async def outcome(verifier: Verifier, authorization: str | None = BEARER) -> str:
-    """``ok``, or the name of the error."""
-    try:
-        await verifier.authenticate(authorization, ADDRESS)
-    except GatewayError as exc:
-        return type(exc).__name__
-    return "ok"
 
 
 async def test_good_token_makes_a_principal(build: Build) -> None:
@@ -217,6 +172,62 @@ async def test_expired_token_does_not_outlive_globus(build: Build, globus: Scrip
     assert await outcome(verifier) == "AuthUnavailable"
 
 
+async def test_expired_token_does_not_outlive_globus_without_shared_state(
+    build: Build, globus: ScriptedGlobus, time: ManualClock, key_value: MemoryKeyValue
+) -> None:
+    globus.documents["alice-token"] = build_document(exp=NOON + 60)
+    verifier = build()
+    await outcome(verifier)
+    await key_value.delete(f"identity:token:{hash_token('alice-token')}")
+    globus.failure = AWAY
+    time.advance(59.0)
+    assert await outcome(verifier) == "ok"
+    time.advance(2.0)
+    assert await outcome(verifier) == "AuthUnavailable"
+
+
+async def test_outage_does_not_bring_a_revoked_token_back(
+    build: Build, globus: ScriptedGlobus, time: ManualClock
+) -> None:
+    verifier = build()
+    await outcome(verifier)
+    del globus.documents["alice-token"]
+    time.advance(30.0)
+    assert await outcome(verifier) == "AuthenticationFailed"
+    globus.failure = AWAY
+    time.advance(15.0)
+    assert await outcome(verifier) == "AuthUnavailable"
+
+
+async def test_grace_that_ends_while_globus_is_asked_is_over(
+    build: Build, globus: ScriptedGlobus, time: ManualClock
+) -> None:
+    verifier = build()
+    await outcome(verifier)
+    globus.failure = AWAY
+    time.advance(298.0)
+    globus.gate.clear()
+    asking = asyncio.create_task(outcome(verifier))
+    await asyncio.sleep(0.01)
+    time.advance(3.0)
+    globus.gate.set()
+    assert await asking == "AuthUnavailable"
+
+
+async def test_outage_costs_nobody_their_turns(build: Build, globus: ScriptedGlobus) -> None:
+    verifier = build()
+    globus.failure = AWAY
+    assert {await outcome(verifier, f"Bearer unknown-{number}") for number in range(100)} == {"AuthUnavailable"}
+    assert len(globus.introspected) == 5
+
+
+async def test_worker_with_other_policies_asks_for_itself(build: Build, globus: ScriptedGlobus) -> None:
+    globus.documents["alice-token"] = build_document(policy_evaluations={})
+    assert await outcome(build()) == "ok"
+    globus.documents["alice-token"] = build_document(policy_evaluations={POLICY: {"evaluation": True}})
+    assert await outcome(build(policy_ids=frozenset({POLICY}))) == "ok"
+
+
 async def test_high_assurance_leaves_no_grace(build: Build, globus: ScriptedGlobus, time: ManualClock) -> None:
     globus.documents["alice-token"] = build_document(policy_evaluations={POLICY: {"evaluation": True}})
     verifier = build(policy_ids=frozenset({POLICY}))
@@ -294,75 +305,6 @@ async def test_one_address_is_told_that_it_is_too_fast(build: Build) -> None:
     assert await outcome(verifier, "Bearer made-up-0") == "AuthenticationFailed"
 
 
-async def test_required_group_lets_members_in(build: Build) -> None:
-    assert await outcome(build(group_ids=frozenset({GROUP, OTHER_GROUP}))) == "ok"
-
-
-async def test_required_group_keeps_others_out(build: Build) -> None:
-    verifier = build(group_ids=frozenset({OTHER_GROUP}))
-    assert await outcome(verifier) == "AccessDenied"
-    assert verifier.find_cached(BEARER) is None
-
-
-async def test_groups_are_not_asked_for_without_need(build: Build, globus: ScriptedGlobus) -> None:
-    caller = await build().authenticate(BEARER, ADDRESS)
-    assert globus.groups_asked == 0
-    assert await caller.groups() == {GROUP}
-    assert await caller.groups() == {GROUP}
-    assert globus.groups_asked == 1
-
-
-async def test_removal_from_a_group_shows_within_a_minute(
-    build: Build, globus: ScriptedGlobus, time: ManualClock
-) -> None:
-    verifier = build(group_ids=frozenset({GROUP}))
-    assert await outcome(verifier) == "ok"
-    globus.groups["alice-token"] = []
-    time.advance(59.0)
-    assert await outcome(verifier) == "ok"
-    time.advance(1.0)
-    assert await outcome(verifier) == "AccessDenied"
-
-
-async def test_groups_outlive_an_outage_for_five_minutes(
-    build: Build, globus: ScriptedGlobus, time: ManualClock
-) -> None:
-    verifier = build()
-    caller = await verifier.authenticate(BEARER, ADDRESS)
-    await caller.groups()
-    globus.group_failure = AWAY
-    time.advance(299.0)
-    assert await caller.groups() == {GROUP}
-    time.advance(1.0)
-    with pytest.raises(AuthUnavailable):
-        await caller.groups()
-
-
-async def test_groups_that_cannot_be_asked_are_not_no_groups(build: Build, globus: ScriptedGlobus) -> None:
-    globus.group_failure = AWAY
-    assert await outcome(build(group_ids=frozenset({GROUP}))) == "AuthUnavailable"
-
-
-async def test_missing_consent_names_the_scope_to_ask_for(build: Build, globus: ScriptedGlobus) -> None:
-    globus.group_failure = ConsentMissing([])
-    caller = await build().authenticate(BEARER, ADDRESS)
-    with pytest.raises(ReauthenticationRequired) as caught:
-        await caller.groups()
-    document = caught.value.envelope()
-    assert document["code"] == "ConsentRequired"
-    assert document["authorization_parameters"] == {
-        "session_message": caught.value.message,
-        "required_scopes": [f"https://auth.globus.org/scopes/{GATEWAY}/action_all[{GROUPS_SCOPE}]"],
-    }
-
-
-async def test_token_that_ends_between_the_two_questions_is_unauthorized(build: Build, globus: ScriptedGlobus) -> None:
-    globus.group_failure = TokenRefused("gone")
-    caller = await build().authenticate(BEARER, ADDRESS)
-    with pytest.raises(AuthenticationFailed):
-        await caller.groups()
-
-
 async def test_refusal_is_denied_each_time_without_asking_again(build: Build, globus: ScriptedGlobus) -> None:
     verifier = build(authorized_idps={"Elsewhere": OTHER_GROUP})
     for _ in range(3):
@@ -395,3 +337,35 @@ async def test_close_ends_what_waits(build: Build, globus: ScriptedGlobus) -> No
     await verifier.aclose()
     with pytest.raises(asyncio.CancelledError):
         await waiter
+
+
+async def test_belief_counts_from_the_question_not_from_the_answer(
+    build: Build, globus: ScriptedGlobus, time: ManualClock
+) -> None:
+    verifier = build()
+    globus.gate.clear()
+    asking = asyncio.create_task(verifier.authenticate(BEARER, ADDRESS))
+    await asyncio.sleep(0.01)
+    time.advance(4.0)
+    globus.gate.set()
+    await asking
+    time.advance(25.9)
+    assert verifier.find_cached(BEARER) is not None
+    time.advance(0.2)
+    assert verifier.find_cached(BEARER) is None
+
+
+async def test_flood_of_refused_tokens_pushes_no_good_token_out(build: Build) -> None:
+    verifier = build(max_tokens=5, outbound_per_s=1e6, unknown_per_address_burst=1000)
+    await outcome(verifier)
+    for number in range(100):
+        assert await outcome(verifier, f"Bearer made-up-{number}") == "AuthenticationFailed"
+    assert verifier.find_cached(BEARER) is not None
+
+
+async def test_token_with_an_odd_answer_does_not_keep_others_out(build: Build, globus: ScriptedGlobus) -> None:
+    verifier = build()
+    globus.documents["odd"] = {"active": True}
+    for _ in range(10):
+        assert await outcome(verifier, "Bearer odd") == "AuthUnavailable"
+    assert await outcome(verifier) == "ok"
