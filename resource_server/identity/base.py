@@ -154,4 +154,4 @@ class IdentityStats:
     stale_served: int = 0
     """Requests let in, or groups used, on a last known good answer while Globus was away."""
     held_back: int = 0
-    """Unknown tokens turned away before Globus was asked."""
+    """Questions to Globus Auth that the outbound limits turned away."""

@@ -65,6 +65,7 @@ class TokenCache:
             ClaimsInvalid: the answer is no introspection document.
         """
         claims = parse_introspection(document)
+        self._stats.inactive += claims is None
         answer = self._keep(token_hash, claims, asked_at)
         kept_s = answer.usable_until - self._clock.monotonic()
         encoded = encode_claims(claims) if claims else {"active": False}

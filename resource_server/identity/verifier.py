@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 
-from resource_server.domain.errors import AuthenticationFailed
+from resource_server.domain.errors import AuthenticationFailed, AuthUnavailable, RateLimited
 from resource_server.domain.principal import Principal
 from resource_server.identity.base import Clock, GlobusIdentity, GlobusUnavailable, IdentityStats
 from resource_server.identity.breaker import Breaker, build_unavailable
@@ -127,7 +127,11 @@ class Verifier:
 
     async def _introspect(self, token_hash: str, token: str, client_address: str, *, is_known: bool) -> Verdict:
         self._breaker.check()
-        self._outbound.check(client_address, is_known=is_known)
+        try:
+            self._outbound.check(client_address, is_known=is_known)
+        except (RateLimited, AuthUnavailable):
+            self.stats.held_back += 1
+            raise
         self.stats.introspections += 1
         asked_at = self._clock.now()
         document = await self._breaker.run(lambda: self._globus.introspect(token))

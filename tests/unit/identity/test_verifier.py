@@ -293,6 +293,7 @@ async def test_flood_of_unknown_tokens_is_held_back_and_known_tokens_are_not(
     assert AuthUnavailable in refusals
     assert await outcome(verifier) == "ok"
     assert len(globus.introspected) - asked_before <= 50
+    assert verifier.stats.inactive + verifier.stats.held_back == 2000
 
 
 async def test_one_address_is_told_that_it_is_too_fast(build: Build) -> None:
