@@ -17,6 +17,7 @@ class Admin:
 
     def __init__(self, base_url: str, admin_token: str) -> None:
         self.base_url = base_url.rstrip("/")
+        self.admin_token = admin_token
         self._headers = {"Authorization": f"Bearer {admin_token}", "Content-Type": "application/json"}
 
     @classmethod
@@ -105,6 +106,25 @@ class Admin:
     def clear_faults(self) -> None:
         """Make the cloud behave."""
         self.call("DELETE", "faults")
+
+    def create_endpoint(self, name: str, owner_id: str, **options: Any) -> str:
+        """Start an embedded compute endpoint; options: `id`, `env`, `concurrency`, `allowed_functions`. Its id."""
+        body = {"name": name, "owner_id": owner_id, **options}
+        endpoint_id: str = self.call("POST", "compute/endpoints", body)["endpoint_id"]
+        return endpoint_id
+
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        """Stop and forget an embedded compute endpoint."""
+        self.call("DELETE", f"compute/endpoints/{quote(endpoint_id)}")
+
+    def restart_broker(self, *, down_s: float = 0.0) -> None:
+        """Crash the own broker and bring it back after `down_s` seconds."""
+        self.call("POST", "compute/broker/restart", {"down_s": down_s})
+
+    def drop_connections(self) -> int:
+        """Cut every AMQP connection to the own broker; how many there were."""
+        dropped: int = self.call("POST", "compute/broker/drop-connections")["dropped"]
+        return dropped
 
     def read_ledger(self, service: str | None = None) -> list[dict[str, Any]]:
         """The calls received so far, oldest first."""

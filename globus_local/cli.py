@@ -2,6 +2,7 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -67,6 +68,8 @@ def serve(options: argparse.Namespace) -> int:
         with_endpoint=not options.no_endpoint,
     )
     cloud = Cloud(settings)
+    if options.state_file:
+        options.state_file.unlink(missing_ok=True)  # of a run that could not tidy up
     if options.seed:
         load_seed(cloud, options.seed)
     try:
@@ -118,7 +121,7 @@ def print_env(options: argparse.Namespace) -> int:
     """Print `export` lines for a shell."""
     state = json.loads(options.state_file.read_text())
     for name, value in build_env(state).items():
-        sys.stdout.write(f"export {name}={value}\n")
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     return 0
 
 

@@ -52,7 +52,8 @@ def bad_request(message: str, code: str = "BAD_REQUEST") -> ServiceError:
 
 def build_error_response(service: str, error: ServiceError) -> web.Response:
     """Render `error` as `service` (`auth`, `groups`, `compute`, `admin`) would."""
-    build_body = _oauth_body if isinstance(error, OAuthError) else _BODIES.get(service, _plain_body)
+    oauth = service == "auth" and isinstance(error, OAuthError)
+    build_body = _oauth_body if oauth else _BODIES.get(service, _plain_body)
     return web.json_response(build_body(error), status=error.status, headers=error.headers)
 
 

@@ -3,6 +3,7 @@
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Literal, get_args
 
 Action = Literal["status", "delay", "drop", "hang", "malformed"]
@@ -21,6 +22,8 @@ class Fault:
     Attributes:
         action: `status` answers `status` and `body`; `delay` waits `delay_s` and goes on; `drop` cuts the connection;
             `hang` says nothing until the client leaves; `malformed` answers `status` with broken JSON.
+        status: an HTTP status; 503 by default, for `malformed` 200.
+        body: what `status` answers: text, or a document; `None` for an error in the service's own shape.
         retry_after_s: the `Retry-After` header of `status`; `None` for none.
         remaining: how many more calls it hits; `FOR_EVER` until it is removed.
     """
@@ -30,11 +33,18 @@ class Fault:
     method: str | None = None
     path_prefix: str | None = None
     action: Action = "status"
-    status: int = 503
+    status: int | None = None
     body: Any = None
     delay_s: float = 0.0
     retry_after_s: int | None = None
     remaining: int = FOR_EVER
+
+    @property
+    def answer_status(self) -> int:
+        """The HTTP status to answer."""
+        if self.status is not None:
+            return self.status
+        return HTTPStatus.OK if self.action == "malformed" else HTTPStatus.SERVICE_UNAVAILABLE
 
     def matches(self, service: str, method: str, path: str) -> bool:
         """Whether the call is one of those to hit."""
@@ -51,10 +61,12 @@ def find_problem(fault: Fault) -> str | None:
         return f"action must be one of {', '.join(get_args(Action))}"
     if fault.service not in (None, *SERVICES):
         return f"service must be one of {', '.join(SERVICES)}"
-    if not isinstance(fault.status, int) or not FIRST_STATUS <= fault.status <= LAST_STATUS:
+    if not isinstance(fault.answer_status, int) or not FIRST_STATUS <= fault.answer_status <= LAST_STATUS:
         return f"status must be between {FIRST_STATUS} and {LAST_STATUS}"
     if not isinstance(fault.remaining, int) or not (fault.remaining > 0 or fault.remaining == FOR_EVER):
         return f"remaining must be a count, or {FOR_EVER} for ever"
+    if not isinstance(fault.delay_s, int | float) or fault.delay_s < 0:
+        return "delay_s must be a number of seconds"
     return None
 
 

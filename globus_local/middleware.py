@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import math
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -45,10 +46,13 @@ async def guard_host(request: web.Request, handler: Handler) -> web.StreamRespon
 async def keep_ledger(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Record the call once it is answered; calls of the admin surface are not part of the record."""
     cloud = request.app[CLOUD]
-    response = await handler(request)
-    if request[SERVICE] != "admin":
+    status = HTTPStatus.INTERNAL_SERVER_ERROR.value  # what aiohttp answers if the handler fails
+    try:
+        response = await handler(request)
         status = 0 if DROPPED in request else response.status
-        cloud.ledger.record(_build_entry(cloud, request, status))
+    finally:
+        if request[SERVICE] != "admin":
+            cloud.ledger.record(_build_entry(cloud, request, status))
     return response
 
 
@@ -81,8 +85,6 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except ServiceError as exc:
         return build_error_response(request[SERVICE], exc)
-    except web.HTTPRedirection:
-        raise
     except web.HTTPException as exc:
         code = exc.reason.upper().replace(" ", "_")
         return build_error_response(request[SERVICE], ServiceError(exc.status, code, exc.text or exc.reason))
@@ -108,7 +110,7 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
     wait_s = cloud.faults.rate_limit.admit(service, _find_client_id(cloud, request) or "", cloud.clock.now())
     if wait_s:
         headers = {"Retry-After": str(math.ceil(wait_s))}
-        raise ServiceError(429, "TOO_MANY_REQUESTS", "Rate limit exceeded", headers=headers)
+        raise ServiceError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", "Rate limit exceeded", headers=headers)
     fault = cloud.faults.take(service, request.method, request.path)
     if fault is None:
         return await handler(request)
@@ -121,7 +123,7 @@ async def _apply(fault: Fault, request: web.Request, handler: Handler) -> web.St
         await asyncio.sleep(fault.delay_s)
         return await handler(request)
     if fault.action == "malformed":
-        return web.Response(status=fault.status, body=MALFORMED_BODY, content_type="application/json")
+        return web.Response(status=fault.answer_status, body=MALFORMED_BODY, content_type="application/json")
     if fault.action == "status":
         return _build_fault_response(fault, request[SERVICE])
     if fault.action == "hang":
@@ -132,12 +134,12 @@ async def _apply(fault: Fault, request: web.Request, handler: Handler) -> web.St
 def _build_fault_response(fault: Fault, service: str) -> web.Response:
     headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
     if fault.body is None:
-        error = ServiceError(fault.status, "INJECTED_FAULT", "Fault injected by globus_local", headers=headers)
+        error = ServiceError(fault.answer_status, "INJECTED_FAULT", "Fault injected by globus_local", headers=headers)
         return build_error_response(service, error)
     if isinstance(fault.body, str):
-        return web.Response(status=fault.status, text=fault.body, headers=headers)
+        return web.Response(status=fault.answer_status, text=fault.body, headers=headers)
     body: Any = fault.body
-    return web.json_response(body, status=fault.status, headers=headers)
+    return web.json_response(body, status=fault.answer_status, headers=headers)
 
 
 async def _wait_until_client_leaves(request: web.Request) -> None:

@@ -43,8 +43,13 @@ def add_records(cloud: Cloud, data: Data) -> dict[str, list[Any]]:
     Raises:
         SeedError: one of them is wrong; those before it stay.
     """
+    if not isinstance(data, Mapping):
+        raise SeedError("A seed must be a JSON object")
     if unknown := set(data) - set(ADDERS):
         raise SeedError(f"Unknown kind of record: {min(unknown)} (known: {', '.join(ADDERS)})")
+    for kind, records in data.items():
+        if not isinstance(records, list) or not all(isinstance(record, Mapping) for record in records):
+            raise SeedError(f"{kind} must be a list of objects")
     return {kind: [add(cloud, record) for record in data.get(kind, ())] for kind, add in ADDERS.items()}
 
 

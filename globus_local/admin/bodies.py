@@ -1,6 +1,6 @@
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +22,18 @@ async def read_json(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise bad_request("The body must be a JSON object")
     return body
+
+
+def find_number(body: Mapping[str, Any], name: str) -> float | None:
+    """The number of this name; `None` where there is none.
+
+    Raises:
+        ServiceError: 400 for anything else.
+    """
+    value = body.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise bad_request(f"{name} must be a number, not {value!r}")
+    return value
 
 
 @contextlib.contextmanager

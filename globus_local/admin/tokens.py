@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from globus_local.admin.bodies import read_json, refusing_bad_records
+from globus_local.admin.bodies import find_number, read_json, refusing_bad_records
 from globus_local.auth.scopes import parse_scopes
 from globus_local.auth.tokens import build_answer, build_grants, issue_token, revoke
 from globus_local.cloud import CLIENT_PROVIDER_ID, CLOUD, Cloud
@@ -31,7 +31,7 @@ async def post_token(request: web.Request) -> web.Response:
         session = _build_session(cloud, identity, body)
     scopes = parse_scopes(str(body.get("scope", "")))
     grants = build_grants(cloud, scopes, client_id=client_id, sub=identity.id, session=session)
-    offline, lifetime_s = bool(body.get("refresh_tokens")), body.get("expires_in")
+    offline, lifetime_s = bool(body.get("refresh_tokens")), find_number(body, "expires_in")
     tokens = [issue_token(cloud, grant, offline=offline, lifetime_s=lifetime_s) for grant in grants]
     return web.json_response(build_answer(cloud, tokens))
 
@@ -54,10 +54,11 @@ def _build_session(cloud: Cloud, identity: Identity, body: Mapping[str, Any]) ->
 
 def _build_authentication(cloud: Cloud, identity: Identity, login: Mapping[str, Any]) -> Authentication:
     who = get_identity(cloud, login["identity"]) if "identity" in login else identity
+    auth_time = find_number(login, "auth_time")
     return Authentication(
         sub=who.id,
         idp=login.get("idp", who.provider_id),
-        auth_time=login.get("auth_time", cloud.clock.now()),
+        auth_time=cloud.clock.now() if auth_time is None else auth_time,
         amr=tuple(login.get("amr", ("pwd",))),
         acr=login.get("acr"),
     )
