@@ -1,11 +1,13 @@
 """The servers that the test set-up brings: they work, and they fail as the tests of failures need."""
 
+import asyncio
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import aio_pika
 import psycopg
 import pytest
 import redis
@@ -13,6 +15,7 @@ from django.db import connection
 
 from tests.servers.postgres import PostgresAddress, PostgresServer
 from tests.servers.process import Process, is_listening
+from tests.servers.rabbitmq import RabbitMQServer
 from tests.servers.redis import RedisServer
 
 
@@ -76,6 +79,27 @@ def test_redis_url_is_empty_for_every_test(redis_url: str) -> None:
 
 def test_redis_url_is_empty_for_the_next_test(redis_url: str) -> None:
     test_redis_url_is_empty_for_every_test(redis_url)
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.xdist_group("rabbitmq")
+async def test_rabbitmq_killed_and_started_keeps_durable_messages(rabbitmq_session: RabbitMQServer) -> None:
+    assert await publish(rabbitmq_session.url) == 0
+    await asyncio.to_thread(rabbitmq_session.kill)
+    with pytest.raises(ConnectionError):
+        await publish(rabbitmq_session.url)
+    rabbitmq_session.start()  # from the main thread: its end ends the server
+    assert await publish(rabbitmq_session.url) == 1
+
+
+async def publish(url: str) -> int | None:
+    """Put a message on a durable queue; returns how many were there before."""
+    async with await aio_pika.connect(url, timeout=5) as connection:
+        channel = await connection.channel(publisher_confirms=True)
+        queue = await channel.declare_queue("kept", durable=True)
+        message = aio_pika.Message(b"", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+        await channel.default_exchange.publish(message, queue.name)
+        return queue.declaration_result.message_count
 
 
 def test_process_ends_when_the_run_is_killed(tmp_path: Path) -> None:

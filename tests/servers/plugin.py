@@ -12,6 +12,7 @@ from django.db import connections
 from psycopg import sql
 
 from tests.servers.postgres import PostgresAddress, PostgresServer, public_folder
+from tests.servers.rabbitmq import RabbitMQServer
 from tests.servers.redis import DATABASES, RedisServer
 from tests.servers.run import RunServers
 from tests.settings import CONFIGURED_POSTGRES
@@ -93,6 +94,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own, to be killed, suspended, restarted."""
     with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_session() -> Iterator[RabbitMQServer]:
+    """A RabbitMQ for each worker that asks (mark such tests with one `xdist_group`: it takes seconds to start)."""
+    with public_folder() as folder, RabbitMQServer(folder) as server:
         yield server
 
 

@@ -39,7 +39,7 @@ class Process:
         user: pwd.struct_passwd | None = None,
         death_signal: signal.Signals = signal.SIGKILL,
     ) -> None:
-        """Start `command` in `cwd` (by default the log's folder), output to `log`; as `user` only where root runs this."""
+        """Start `command`, by default in the log's folder, its output in `log`; root may name another `user`."""
         self.log = log
         self._name = str(command[0])
         with log.open("ab") as output:

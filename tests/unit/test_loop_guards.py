@@ -17,7 +17,15 @@ def run_pytest(folder: Path, test: str) -> str:
     """The output of pytest on one file with `test`, under the guards."""
     (folder / "test_it.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-p", "tests.loop_guards", "-p", "no:cacheprovider", "-p", "no:django"]
-    command += ["-o", "asyncio_mode=auto", f"--rootdir={folder}", f"--confcutdir={folder}", str(folder)]
+    command += [
+        "-o",
+        "asyncio_mode=auto",
+        "-o",
+        "asyncio_default_fixture_loop_scope=function",
+        f"--rootdir={folder}",
+        f"--confcutdir={folder}",
+        str(folder),
+    ]
     run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     return run.stdout
 
