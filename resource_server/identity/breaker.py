@@ -27,19 +27,26 @@ class Breaker:
         self._deadline_s = deadline_s
         self._monotonic = monotonic
         self._failures = 0
+        self._pauses = 0
         self._spared_until = 0.0
 
     async def run(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of `call` within the deadline. Raises `GlobusUnavailable`, and whatever `call` raises."""
-        self._enter()
+        self.check()
+        is_probe = self._failures >= _FAILURES_TO_OPEN
+        if is_probe:  # the others wait for its outcome
+            self._spared_until = self._monotonic() + self._deadline_s
         try:
             async with asyncio.timeout(self._deadline_s):
                 answer = await call()
         except TimeoutError:
-            self._fail(None)
+            self._fail(None, is_probe=is_probe)
             raise GlobusUnavailable(f"no answer within {self._deadline_s:g} s") from None
         except GlobusFailure as exc:
-            self._note(exc)
+            if isinstance(exc, GlobusUnavailable) and not isinstance(exc, AnswerUnusable):
+                self._fail(exc.retry_after_s, is_probe=is_probe)
+            else:  # the service is there: what it says of one token is no reason to spare it the others
+                self._recover()
             raise
         self._recover()
         return answer
@@ -50,30 +57,19 @@ class Breaker:
         if left_s > 0:
             raise GlobusUnavailable("not asked: recent calls failed", left_s)
 
-    def _enter(self) -> None:
-        self.check()
-        if self._failures >= _FAILURES_TO_OPEN:
-            self._spared_until = (
-                self._monotonic() + self._deadline_s
-            )  # this call is the probe; the others wait for its outcome
-
-    def _note(self, failure: GlobusFailure) -> None:
-        if isinstance(failure, GlobusUnavailable) and not isinstance(failure, AnswerUnusable):
-            self._fail(failure.retry_after_s)
-        else:  # the service is there: what it says of one token is no reason to spare it the others
-            self._recover()
-
     def _recover(self) -> None:
         self._failures = 0
+        self._pauses = 0
         self._spared_until = 0.0
 
-    def _fail(self, retry_after_s: float | None) -> None:
+    def _fail(self, retry_after_s: float | None, *, is_probe: bool) -> None:
         self._failures += 1
         pause_s = min(retry_after_s or 0.0, _LONGEST_PAUSE_S)
-        if self._failures >= _FAILURES_TO_OPEN:
-            doubled_s = _FIRST_PAUSE_S * 2.0 ** min(self._failures - _FAILURES_TO_OPEN, 10)
-            pause_s = max(pause_s, min(doubled_s, _LONGEST_PAUSE_S) * _jitter.uniform(0.8, 1.2))
-        self._spared_until = self._monotonic() + pause_s
+        if is_probe or self._failures == _FAILURES_TO_OPEN:  # calls of one outage that fail together pause once
+            doubled_s = min(_FIRST_PAUSE_S * 2.0**self._pauses, _LONGEST_PAUSE_S)
+            self._pauses = min(self._pauses + 1, 10)
+            pause_s = max(pause_s, doubled_s * _jitter.uniform(0.8, 1.2))
+        self._spared_until = max(self._spared_until, self._monotonic() + pause_s)
 
 
 def build_unavailable(service: str, failure: GlobusUnavailable) -> AuthUnavailable:

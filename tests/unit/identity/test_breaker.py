@@ -81,6 +81,24 @@ async def test_one_probe_at_a_time() -> None:
     assert await probing == "probed"
 
 
+async def test_calls_that_fail_together_pause_once() -> None:
+    time, service = ManualClock(), Service()
+    breaker = Breaker(5.0, lambda: time.monotonic)
+    gate = asyncio.Event()
+
+    async def late() -> str:
+        await gate.wait()
+        raise GlobusUnavailable("down")
+
+    calls = [asyncio.create_task(breaker.run(late)) for _ in range(50)]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(*calls, return_exceptions=True)
+    time.advance(6.1)
+    service.failure = None
+    assert await breaker.run(service) == "answer"
+
+
 async def test_retry_after_is_honoured_from_the_first_failure() -> None:
     time, service = ManualClock(), Service()
     breaker = Breaker(5.0, lambda: time.monotonic)
