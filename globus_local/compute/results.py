@@ -41,7 +41,7 @@ class Results:
     async def _receive(self, delivery: Delivery) -> None:
         try:
             await self.accept(delivery.body)
-        except ValueError as error:
+        except (ValueError, TimeoutError) as error:
             logger.warning("a result is dropped: %s", error)
         await delivery.ack()
 

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 
 from globus_local.broker.server import Broker
-from globus_local.cloud import Cloud
+from globus_local.cloud import Cloud, Settings
 from globus_local.compute import registration, wire
 from globus_local.compute.background import Background
 from globus_local.compute.bus import Bus, Outgoing
 from globus_local.compute.heartbeats import Heartbeats
 from globus_local.compute.own_bus import OwnBus
+from globus_local.compute.rabbitmq_bus import RabbitMqBus
 from globus_local.compute.records import Endpoint, Function, Task, TaskState
 from globus_local.compute.results import Results
 from globus_local.compute.store import Store
@@ -27,12 +28,19 @@ from globus_local.errors import ServiceError
 from globus_local.records import Identity
 
 
+def build_bus(settings: Settings) -> Bus:
+    """The RabbitMQ of the settings, or a broker of our own."""
+    if settings.amqp_url is not None:
+        return RabbitMqBus(settings.amqp_url)
+    return OwnBus(Broker(host=settings.host, port=settings.amqp_port))
+
+
 class Compute:
     """Functions, endpoints and tasks of one cloud, and the broker below them."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.store = Store()
-        self.bus: Bus = OwnBus(Broker(host=cloud.settings.host, port=cloud.settings.amqp_port))
+        self.bus = build_bus(cloud.settings)
         self.embedded: dict[str, EmbeddedEndpoint] = {}
         self._cloud = cloud
         self._results = Results(self.bus, self.store, cloud.faults, cloud.clock)

@@ -1,11 +1,14 @@
 """The unmodified Globus Compute SDK, pointed at a local cloud."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import globus_sdk
 from globus_compute_sdk import Client, Executor
 from globus_compute_sdk.sdk.client import _ComputeWebClient
+from globus_compute_sdk.sdk.executor import _RESULT_WATCHERS
 from globus_compute_sdk.serialize import ComputeSerializer, JSONData
 
 from tests.globus_local.conftest import ALICE_ID, COMPUTE_SCOPE, NO_RETRIES, Local
@@ -52,12 +55,18 @@ def create_endpoint(local: Local, owner_id: str = ALICE_ID, **fields: Any) -> st
     return str(local.admin.call("POST", "compute/endpoints", body)["endpoint_id"])
 
 
-def run_one(client: Client, endpoint_id: str, function_id: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Run one task by batch submission and polling; its document once it is complete."""
-    batch = client.create_batch(result_serializers=JSON_RESULTS)
+def submit_one(client: Client, endpoint_id: str, function_id: str, *args: Any, **kwargs: Any) -> str:
+    """Submit one task, asking for a JSON result; its id. `user_endpoint_config` goes to the endpoint's template."""
+    config = kwargs.pop("user_endpoint_config", None)
+    batch = client.create_batch(result_serializers=JSON_RESULTS, user_endpoint_config=config)
     batch.add(function_id, args, kwargs)
     [task_id] = client.batch_run(endpoint_id, batch)["tasks"][function_id]
-    return wait_for_task(client, task_id)
+    return str(task_id)
+
+
+def run_one(client: Client, endpoint_id: str, function_id: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Run one task; its document once it is complete."""
+    return wait_for_task(client, submit_one(client, endpoint_id, function_id, *args, **kwargs))
 
 
 def wait_for_task(client: Client, task_id: str) -> dict[str, Any]:
@@ -86,6 +95,16 @@ def wait_for_status(client: Client, endpoint_id: str, status: str) -> dict[str, 
             return document
         time.sleep(0.02)
     raise TimeoutError(f"endpoint {endpoint_id} is not {status}")
+
+
+@contextlib.contextmanager
+def closing_watchers() -> Iterator[None]:
+    """End the SDK's result watchers, which outlive their executors, before the cloud goes."""
+    try:
+        yield
+    finally:
+        for watcher in list(_RESULT_WATCHERS.values()):
+            watcher.shutdown(cancel_futures=True)
 
 
 def build_executor(client: Client, endpoint_id: str) -> Executor:
