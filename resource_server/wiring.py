@@ -104,6 +104,7 @@ def build_identity_settings(environment: Environment) -> IdentitySettings:
         introspection_ttl_s=min(environment.number("INTROSPECTION_CACHE_S"), 30.0),
         groups_ttl_s=min(environment.number("GROUPS_CACHE_S"), 60.0),
         outage_grace_s=min(environment.number("AUTH_OUTAGE_GRACE_S"), 300.0),
+        outbound_per_s=50.0 / environment.number("WEB_CONCURRENCY"),
     )
 
 

@@ -160,6 +160,7 @@ class Handlers:
         if model == STALLING:
             await asyncio.sleep(3600)
         if model == COMPLAINING:
+            await asyncio.sleep(0.1)  # so that the words before it have gone their way
             await response.write(b'data: {"object":"error","message":"out of memory","code":500}\n\n')
         if model != UNFINISHED:
             await response.write(chunk(model, {}, "stop"))
@@ -170,20 +171,20 @@ class Handlers:
         await response.write(b"data: [DONE]\n\n")
 
     def _fail(self, status: int) -> Answer:
-        async def fail(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        async def fail(_request: web.Request, _body: dict[str, Any]) -> web.StreamResponse:
             error = {"message": "secret detail at 10.1.2.3", "type": "x", "param": None, "code": status}
             return web.json_response({"error": error}, status=status)
 
         return fail
 
-    async def _refuse(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _refuse(self, _request: web.Request, _body: dict[str, Any]) -> web.StreamResponse:
         error = {"message": "maximum context length is 10", "type": "BadRequestError", "param": "messages", "code": 400}
         return web.json_response({"error": error}, status=400)
 
-    async def _garble(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _garble(self, _request: web.Request, _body: dict[str, Any]) -> web.StreamResponse:
         return web.Response(text="<html>oops</html>", content_type="text/html")
 
-    async def _be_silent(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _be_silent(self, _request: web.Request, _body: dict[str, Any]) -> web.StreamResponse:
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from resource_server.backends.base import Backend
 from resource_server.backends.openai_http.backend import OpenAIHTTPBackend
 from resource_server.backends.openai_http.session import build_session
+from resource_server.backends.simulated import SimulatedBackend
 from resource_server.domain.targets import Target
 from resource_server.relay.base import Relay
 from resource_server.state.base import State
@@ -21,6 +22,7 @@ async def open_backends(
         session = await stack.enter_async_context(build_session())
         backends: dict[str, Backend] = {
             "openai_http": OpenAIHTTPBackend(session, os.environ),
+            "simulated": SimulatedBackend(),
         }
         for backend in backends.values():
             stack.push_async_callback(backend.aclose)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import orjson
+
 from resource_server.backends.base import (
     Backend,
     BackendFailure,
@@ -21,6 +23,7 @@ from resource_server.domain.body import RequestBody, encode_for_target
 from resource_server.domain.errors import BackendError, DeadlineExceeded, GatewayError
 from resource_server.domain.ranking import Candidate
 from resource_server.domain.sse import StreamTap
+from resource_server.domain.usage import Usage
 from resource_server.services.upstream_errors import build_rejection, is_worth_another_target
 
 logger = logging.getLogger(__name__)
@@ -29,6 +32,14 @@ WAIT_S = 5.0
 """How long one read may wait; the call's deadline bounds the whole."""
 ERROR_BODY_CAP = 64 * 1024
 ANSWER_CAP = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A JSON answer and what it cost, where the framework said so."""
+
+    body: bytes
+    usage: Usage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +66,8 @@ class Attempts:
         self._failure: GatewayError = BackendError("No target of this model could be reached. Try again.")
         self.current = candidates[0]
 
-    async def whole_answer(self) -> tuple[Mapping[str, str], bytes]:
-        """Headers and body of a complete JSON answer.
+    async def whole_answer(self) -> WholeAnswer:
+        """A complete JSON answer.
 
         Raises:
             GatewayError: what to tell the client once every candidate has failed, or the request was refused.
@@ -64,11 +75,9 @@ class Attempts:
         while True:
             upstream = await self._open()
             try:
-                body = await read_whole(upstream, ANSWER_CAP)
+                return _check_whole(await read_whole(upstream, ANSWER_CAP))
             except BackendFailure as exc:
                 self._note(exc)
-            else:
-                return upstream.headers, body
             finally:
                 await upstream.aclose()
 
@@ -159,6 +168,17 @@ async def read_whole(upstream: Upstream, cap_bytes: int) -> bytes:
         size += len(data)
         if size > cap_bytes:
             raise UpstreamBroken(f"answer over {cap_bytes} bytes")
+
+
+def _check_whole(body: bytes) -> WholeAnswer:
+    """The answer if it is a JSON object, as every operation's is. Raises `UpstreamBroken`."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise UpstreamBroken("the answer is not JSON") from exc
+    if not isinstance(document, dict):
+        raise UpstreamBroken("the answer is no JSON object")
+    return WholeAnswer(body, Usage.from_json(document.get("usage")))
 
 
 async def _until_content(upstream: Upstream, tap: StreamTap) -> Begun:

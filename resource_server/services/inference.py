@@ -20,7 +20,7 @@ from resource_server.services.answer_stream import AnswerStream
 from resource_server.services.attempts import Attempts
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import Entry, Ledger
-from resource_server.services.usage import usage_of_answer, usage_of_stream
+from resource_server.services.usage import usage_of_stream
 
 FIRST_EVENT_WAIT_S = 5.0
 """How long a stream's 200 waits for the first event, so that an early failure gets a status of its own."""
@@ -85,11 +85,11 @@ class Inference:
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:
-            headers, body = await attempts.whole_answer()
+            answer = await attempts.whole_answer()
         finally:
             entry.place = attempts.current.place
-        entry.close(200, usage=usage_of_answer(body))
-        return Reply(body, 200, _headers(request, attempts.current, routed_at), headers["content-type"])
+        entry.close(200, usage=answer.usage)
+        return Reply(answer.body, 200, _headers(request, attempts.current, routed_at))
 
     async def _stream(
         self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float

@@ -1,21 +1,7 @@
-"""What an answer cost, from the framework's own count where there is one."""
-
-import orjson
+"""What a stream cost, from the framework's own count where there is one."""
 
 from resource_server.domain.sse import StreamTap
 from resource_server.domain.usage import Usage
-
-
-def usage_of_answer(body: bytes) -> Usage | None:
-    """The ``usage`` of a whole JSON answer."""
-    # The tail is enough to skip parsing where no usage can be.
-    if b'"usage"' not in body:
-        return None
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return Usage.from_json(document.get("usage")) if isinstance(document, dict) else None
 
 
 def usage_of_stream(tap: StreamTap | None) -> tuple[Usage | None, bool]:
