@@ -23,6 +23,7 @@ examples:
 It signs anybody in without a password, so it listens on loopback addresses only. The admin surface (/admin/) needs
 the admin token, which is in the state file. globus_local/README.md tells the rest.
 """
+SERVE_DESCRIPTION = "Run the cloud until SIGTERM or Ctrl-C. Without --state-file, what it would hold goes to stdout."
 WRONG_USAGE = 2
 
 
@@ -41,21 +42,23 @@ def build_parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m globus_local", None, DESCRIPTION, EPILOG, formatter_class=formatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="{serve,env}")
-    _add_serve_options(commands.add_parser("serve", help="run the cloud until SIGTERM or Ctrl-C"))
-    env = commands.add_parser("env", help="print shell lines that point the Globus SDKs at a running cloud")
-    env.add_argument("--state-file", type=Path, required=True, metavar="F.json", help="what `serve` wrote")
+    serve_help = "run the cloud until SIGTERM or Ctrl-C"
+    _add_serve_options(commands.add_parser("serve", help=serve_help, description=SERVE_DESCRIPTION))
+    env_help = "print shell lines that point the Globus SDKs at a running cloud"
+    env = commands.add_parser("env", help=env_help, description=f"{env_help.capitalize()}: eval them.")
+    env.add_argument("--state-file", type=Path, required=True, metavar="FILE", help="what `serve` wrote")
     return parser
 
 
 def _add_serve_options(serve: argparse.ArgumentParser) -> None:
     add = serve.add_argument
     add("--host", default="127.0.0.1", help="loopback address to listen on; others are refused (default: %(default)s)")
-    add("--port", type=int, default=0, help="port of all HTTP services; 0 picks a free one (default)")
-    add("--amqp-port", type=int, default=0, help="port of the own AMQP broker; 0 picks a free one (default)")
+    add("--port", type=int, default=0, help="port of all HTTP services (default: any free one)")
+    add("--amqp-port", type=int, default=0, metavar="PORT", help="port of the own AMQP broker (default: any free one)")
     add("--amqp-url", metavar="amqp://…", help="use this RabbitMQ instead of the own broker")
-    add("--state-file", type=Path, metavar="F.json", help="write addresses, admin token and pid here once it answers")
-    add("--seed", type=Path, metavar="F.json", help="identities, clients, groups and policies to start with")
-    add("--no-endpoint", action="store_true", help="start no embedded compute endpoint: an agent of yours runs tasks")
+    add("--state-file", type=Path, metavar="FILE", help="write addresses, admin token and pid here once it answers")
+    add("--seed", type=Path, metavar="FILE", help="identities, clients, groups and policies to start with (JSON)")
+    add("--no-endpoint", action="store_true", help="execute no tasks here: a Globus Compute agent of yours does")
 
 
 def serve(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 The shapes are those of `globus_sdk.testing` (Auth) and of what `globus_sdk.GlobusAPIError` parses (the others).
 """
 
+import http.client
 import uuid
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -58,22 +59,26 @@ def build_error_response(service: str, error: ServiceError) -> web.Response:
 
 
 def _oauth_body(error: ServiceError) -> dict[str, Any]:
-    return {"error": error.code, "error_description": error.message, **_auth_body(error)}
+    return {"error": error.code, "error_description": error.message, "errors": [_build_item(error)]}
 
 
 def _auth_body(error: ServiceError) -> dict[str, Any]:
-    title = HTTPStatus(error.status).phrase
-    item = {
+    name = _find_phrase(error.status).lower().replace(" ", "_")
+    return {"errors": [_build_item(error)], "error": name, "error_description": error.message}
+
+
+def _build_item(error: ServiceError) -> dict[str, str]:
+    return {
         "status": str(error.status),
         "id": str(uuid.uuid4()),
         "code": error.code.upper(),
-        "title": title,
+        "title": _find_phrase(error.status),
         "detail": error.message,
     }
-    body = {"errors": [item]}
-    if isinstance(error, OAuthError):
-        return body
-    return {**body, "error": title.lower().replace(" ", "_"), "error_description": error.message}
+
+
+def _find_phrase(status: int) -> str:
+    return http.client.responses.get(status, "Error")
 
 
 def _compute_body(error: ServiceError) -> dict[str, Any]:

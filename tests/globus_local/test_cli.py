@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from globus_local.admin_client import Admin
+from globus_local.app import build_app
 from globus_local.cli import main
+from globus_local.cloud import Cloud
+from globus_local.seed import load_seed
 
 from .conftest import SEED
 
@@ -121,3 +124,23 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for option in ("--host", "--port", "--amqp-port", "--amqp-url", "--state-file", "--seed", "--no-endpoint"):
         assert option in text
+
+
+def test_shipped_personas_are_a_good_seed() -> None:
+    cloud = Cloud()
+
+    load_seed(cloud, ROOT / "globus_local" / "personas.json")
+
+    assert [group.name for group in cloud.groups.values()] == ["premium"]
+    alice, bob, charlie = list(cloud.identities.values())[:3]
+    assert alice.provider_id == bob.provider_id != charlie.provider_id
+
+
+def test_every_route_is_in_the_readme() -> None:
+    """The parts of Auth and Groups are the SDKs'; the admin surface is ours to document."""
+    readme = (ROOT / "globus_local" / "README.md").read_text()
+    routes = build_app(Cloud()).router.routes()
+
+    prefixes = {"/".join(route.resource.canonical.split("/")[:3]) for route in routes if route.resource}
+
+    assert [prefix for prefix in sorted(prefixes) if prefix.startswith("/admin/") and prefix not in readme] == []
