@@ -1,0 +1,48 @@
+"""The database's end of accounting."""
+
+import datetime as dt
+from typing import Any
+
+from django.db import DataError, Error, IntegrityError, close_old_connections
+from django.db.models import CharField, PositiveBigIntegerField
+
+from resource_server.accounting.drain import RecordRefused, StoreUnavailable
+from resource_server.accounting.record import FIELDS, RequestRecord
+from resource_server.models import RequestLog
+
+_COLUMNS = {name: RequestLog._meta.get_field(name) for name in FIELDS}
+_MAX_BIGINT = 2**63 - 1
+
+
+def insert_records(records: list[RequestRecord]) -> None:
+    """Insert the records that are not there yet, all or none of them.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached or used now.
+        RecordRefused: it was asked, and at least one record is none that it can hold.
+    """
+    close_old_connections()
+    try:
+        RequestLog.objects.bulk_create([_build_row(record) for record in records], ignore_conflicts=True)
+    except (DataError, IntegrityError, ValueError, OverflowError) as exc:
+        raise RecordRefused(str(exc)) from exc
+    except Error as exc:
+        raise StoreUnavailable(str(exc)) from exc
+    finally:
+        close_old_connections()
+
+
+def _build_row(record: RequestRecord) -> RequestLog:
+    values = {name: _fit(name, getattr(record, name)) for name in FIELDS}
+    values["received_at"] = dt.datetime.fromtimestamp(record.received_at, dt.UTC)
+    return RequestLog(**values)
+
+
+def _fit(name: str, value: Any) -> Any:
+    """The value as its column can hold it: names and counts come from afar."""
+    column = _COLUMNS[name]
+    if isinstance(column, CharField) and isinstance(value, str):
+        return value.replace("\0", "")[: column.max_length]
+    if isinstance(column, PositiveBigIntegerField) and isinstance(value, int):
+        return min(value, _MAX_BIGINT)
+    return value
