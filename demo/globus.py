@@ -68,6 +68,8 @@ def start(children: Children, *, with_endpoint: bool) -> LocalCloud:
     child = children.start(Program("globus", argv, build_environ({}), layout.ROOT, end_wait_s=END_WAIT_S))
     children.wait_until(child, STATE_FILE.exists, START_WAIT_S)
     admin = Admin.from_state_file(STATE_FILE)
+    if with_endpoint:
+        admin.call("POST", "compute/endpoints", personas.COMPUTE_ENDPOINT)
     clients = admin.call("GET", "records")["clients"]
     return LocalCloud(admin.base_url, {client["id"]: client["secret"] for client in clients}, admin)
 

@@ -48,3 +48,6 @@ SEED = {
     "groups": [{"id": PREMIUM_GROUP_ID, "name": "premium-users", "members": [{"identity": ALICE_ID}]}],
 }
 """What the stand-in knows when it starts; it makes the clients' secrets itself."""
+
+COMPUTE_ENDPOINT = {"id": ENDPOINT_ID, "name": "laptop", "owner_id": SERVICE_ACCOUNT_ID, "concurrency": 8}
+"""The compute endpoint that the service account owns; the stand-in runs it."""
