@@ -14,6 +14,10 @@ class Bell:
     def __init__(self) -> None:
         self._waiters: set[asyncio.Future[None]] = set()
 
+    def __len__(self) -> int:
+        """How many wait now."""
+        return len(self._waiters)
+
     def ring(self) -> None:
         """Wake all who wait."""
         for waiter in self._waiters:

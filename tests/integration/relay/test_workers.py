@@ -9,7 +9,7 @@ from redis import Redis
 from resource_server.relay.assembly import StreamLimits
 from resource_server.relay.base import Relay, RelayStream
 from resource_server.relay.local import RelayLimits
-from resource_server.relay.peers import SILENCE_S
+from resource_server.relay.peers import SIGN_EVERY_S, SILENCE_S
 from resource_server.relay.tickets import Tickets
 from tests.integration.relay.conftest import SECRET, StartWorker
 from tests.integration.state.waiting import wait_until
@@ -107,10 +107,10 @@ async def test_flushed_redis_ends_no_stream(redis_server: RedisServer, start_wor
     bodies = answer(["0123456789", "more"])
     await send(other, stream, *bodies[:2])
     waiting = asyncio.create_task(send(other, stream, *bodies[2:]))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(SILENCE_S + 0.2)
     with Redis.from_url(redis_server.address) as client:
         client.flushall()
-    await asyncio.sleep(SILENCE_S + 1)
+    await asyncio.sleep(SIGN_EVERY_S + 0.5)
     assert await stream.read(1) == b"0123456789"
     assert await waiting == [200, 200]
     assert await read_all(stream) == b"more"
@@ -135,6 +135,30 @@ async def test_streams_of_this_worker_go_on_without_redis(redis_server: RedisSer
         while (await send(other, stream, body)) != [200]:
             assert time.monotonic() < deadline
     assert await read_all(stream) == "".join(PARTS).encode()
+
+
+async def test_post_under_way_when_redis_dies_is_503_soon(redis_server: RedisServer, start_worker: StartWorker) -> None:
+    _, owner = await start_worker("w1", RelayLimits(StreamLimits(window_bytes=10)))
+    _, other = await start_worker("w2")
+    stream = await owner.open("target", 60)
+    bodies = answer(["0123456789", "more"])
+    await send(other, stream, *bodies[:2])
+    waiting = asyncio.create_task(send(other, stream, bodies[2]))
+    await asyncio.sleep(0.1)
+    redis_server.kill()
+    assert await asyncio.wait_for(waiting, 2) == [503]
+
+
+async def test_post_under_way_when_this_worker_ends_is_503(start_worker: StartWorker) -> None:
+    _, owner = await start_worker("w1", RelayLimits(StreamLimits(window_bytes=10)))
+    _, other = await start_worker("w2")
+    stream = await owner.open("target", 60)
+    bodies = answer(["0123456789", "more"])
+    await send(other, stream, *bodies[:2])
+    waiting = asyncio.create_task(send(other, stream, bodies[2]))
+    await asyncio.sleep(0.1)
+    await other.aclose()
+    assert await asyncio.wait_for(waiting, 2) == [503]
 
 
 async def test_garbage_in_the_mailbox_harms_nobody(redis_server: RedisServer, start_worker: StartWorker) -> None:

@@ -84,6 +84,9 @@ async def test_cancelled_reader_loses_nothing(state: State, other: State) -> Non
     await asyncio.sleep(0.1)
     reader.cancel()
     await asyncio.gather(reader, return_exceptions=True)
+    started_at = time.monotonic()
+    await other.mailboxes.receive("worker", 0.05)
+    assert time.monotonic() - started_at < 0.8, "the connection was still blocked"
     await state.mailboxes.send("worker", b"hello", 10)
     received: list[bytes] = []
     while not received:

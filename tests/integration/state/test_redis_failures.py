@@ -116,13 +116,14 @@ async def test_garbage_under_our_keys_is_taken_for_nothing(redis_server: RedisSe
         b"",
     ],
 )
-async def test_server_that_is_no_redis_is_left_alone(nonsense: bytes) -> None:
+async def test_server_that_is_no_redis_is_left_alone(nonsense: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with serve_nonsense(nonsense) as url:
         state = await asyncio.wait_for(open_state(url, workers=2), 5)
         for n in range(20):
             assert await use(state, str(n)) < HUNG_S
             await asyncio.sleep(0.01)
         await asyncio.wait_for(state.aclose(), 1)
+    assert {record.name for record in caplog.records} <= {"resource_server.state.redis_link"}
 
 
 async def test_mailbox_says_that_nothing_was_sent_and_heals(

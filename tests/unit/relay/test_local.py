@@ -1,6 +1,5 @@
 import asyncio
 import random
-import time
 from hashlib import sha256
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from resource_server.relay.assembly import StreamLimits
 from resource_server.relay.base import RelayFailed
 from resource_server.relay.local import LocalStreams, RelayLimits
-from resource_server.relay.stream import LocalStream
+from resource_server.relay.stream import MAX_WAITING_POSTS, LocalStream
 from resource_server.relay.tickets import Tickets
 from tests.unit.relay.posts import ATTEMPT, JSON_HEAD, OTHER_ATTEMPT, answer, end_of, post
 
@@ -115,6 +114,12 @@ async def test_message_beyond_the_window_is_refused_without_effect() -> None:
     stream = streams.open("target", 60)
     bodies = answer(PARTS)
     assert await send(streams, stream, bodies[31], bodies[32]) == [200, 409]
+
+
+async def test_data_ahead_of_its_turn_is_bounded() -> None:
+    streams = open_streams(stream=StreamLimits(early_bytes=10))
+    stream = streams.open("target", 60)
+    assert await send(streams, stream, post(2, data="x" * 6), post(3, data="x" * 6)) == [200, 409]
 
 
 async def test_first_attempt_wins() -> None:
@@ -255,10 +260,18 @@ async def test_full_window_without_a_reader_is_503() -> None:
     stream = streams.open("target", 60)
     bodies = answer(["0123456789", "more"])
     assert await send(streams, stream, *bodies[:3]) == [200, 200, 503]
-    posts = (send(streams, stream, bodies[2]) for _ in range(6))
-    started_at = time.monotonic()
-    assert await asyncio.gather(*posts) == [[503]] * 6
-    assert time.monotonic() - started_at < 1
+
+
+async def test_only_a_few_posts_of_a_stream_may_wait() -> None:
+    streams = open_streams(stream=StreamLimits(window_bytes=10))
+    stream = streams.open("target", 60)
+    bodies = answer(["0123456789", "more"])
+    await send(streams, stream, *bodies[:2])
+    posts = [asyncio.create_task(send(streams, stream, bodies[2])) for _ in range(MAX_WAITING_POSTS + 2)]
+    await asyncio.sleep(0.01)
+    assert [post.result() for post in posts if post.done()] == [[503], [503]]
+    await stream.read(1)
+    assert await asyncio.gather(*posts[:MAX_WAITING_POSTS]) == [[200]] * MAX_WAITING_POSTS
 
 
 async def test_caps_fail_the_stream() -> None:

@@ -20,9 +20,10 @@ async def test_ring_wakes_all_who_wait_even_when_one_was_cancelled() -> None:
 
 
 async def test_wait_ends_without_a_ring() -> None:
-    started_at = time.monotonic()
-    await Bell().wait(0.02)
+    bell, started_at = Bell(), time.monotonic()
+    await bell.wait(0.02)
     assert time.monotonic() - started_at >= 0.015
+    assert len(bell) == 0
 
 
 async def test_mailbox_wakes_its_reader() -> None:
