@@ -1,6 +1,7 @@
 """The main use case: one inference request, from an authenticated caller to an answer."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from resource_server.services.attempts import Attempts
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import Entry, Ledger
 from resource_server.services.usage import usage_of_stream
+
+logger = logging.getLogger(__name__)
 
 FIRST_EVENT_WAIT_S = 5.0
 """How long a stream's 200 waits for the first event, so that an early failure gets a status of its own."""
@@ -98,6 +101,8 @@ class Inference:
             entry.place = attempts.current.place
             usage, estimated = usage_of_stream(tap)
             code = error.code if error else ""
+            if error is not None:
+                logger.warning("stream_failed request_id=%s code=%s cause=%.300s", request.request_id, code, error.__cause__)
             entry.close(499 if left else 200, usage=usage, estimated=estimated, error_code=code, cancelled=left)
 
         entry.place = attempts.current.place

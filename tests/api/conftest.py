@@ -31,7 +31,7 @@ class Stack:
     framework: Framework
     globus: GlobusCloud
     tokens: dict[str, str]
-    database: dict[str, str]
+    conninfo: str
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +45,14 @@ def stack(
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    database = postgres.environment(name)
     tokens = {persona.name: globus_session.issue_token(persona) for persona in PERSONAS}
     with running_framework() as framework:
-        variables = {**database, "REDIS_URL": redis_session_url}
+        variables = {**postgres.environment(name), "REDIS_URL": redis_session_url}
         gateway = GatewayServer(folder, build_environment(globus_session, folder, **variables))
         gateway.manage("migrate", "-v0")
         gateway.load(build_rows(framework.url))
         with gateway:
-            yield Stack(gateway, framework, globus_session, tokens, database)
+            yield Stack(gateway, framework, globus_session, tokens, postgres.conninfo(name))
     with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

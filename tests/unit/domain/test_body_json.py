@@ -50,6 +50,8 @@ def test_document_with_no_single_meaning_is_refused_in_words(raw: bytes, words: 
     [
         b'{"a": 1, "a": 2}',
         b'{"a" : 1, "a"\n:2}',
+        b'{"a":1, "a" :2}',
+        rb'{"t":"\" :", "a":1, "a" :2}',
         b'{"x": {"a": 1, "b": [], "a": 1}}',
         b'{"x": [1, [{"a": 1, "a": 1}]]}',
         b'{"a": {"b": 1}, "a": {"b": 1, "c": 1}}',

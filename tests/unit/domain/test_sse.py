@@ -101,6 +101,14 @@ def test_stream_finishes_when_every_choice_has() -> None:
     assert tap.finished
 
 
+def test_choice_that_begins_after_another_is_waited_for() -> None:
+    tap = StreamTap(include_usage=False)
+    tap.feed(frame(delta(1, content="a")) + frame(delta(content="b")) + frame(delta(1, finish="stop")))
+    assert not tap.finished
+    tap.feed(STOP)
+    assert tap.finished
+
+
 def test_finish_reason_beside_a_null_one_is_seen() -> None:
     tap = StreamTap(include_usage=False)
     both = {"choices": [delta(0, content="x")["choices"][0], delta(1, finish="stop")["choices"][0]]}
