@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from globus_local.admin_client import Admin
 from globus_local.cloud import Cloud, Settings
@@ -17,37 +18,29 @@ def running(settings: Settings | None = None) -> Iterator[tuple[Cloud, Admin]]:
     The cloud belongs to its thread: read from it what never changes, and change things through the admin.
 
     Raises:
+        NotLoopbackError: the settings name an address that is not a loopback address.
         OSError: the port is taken.
+        TimeoutError: it did not start in time.
     """
     cloud = Cloud(settings)
-    started = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
-    failures: list[OSError] = []
+    settled = threading.Event()
 
     async def serve() -> None:
         async with serving(cloud):
-            started.set()
+            settled.set()
             await stop.wait()
 
-    def run() -> None:
+    with ThreadPoolExecutor(1, "globus-local") as pool, contextlib.closing(loop):
+        run = pool.submit(loop.run_until_complete, serve())
+        run.add_done_callback(lambda _: settled.set())
         try:
-            loop.run_until_complete(serve())
-        except OSError as exc:
-            failures.append(exc)
+            if not settled.wait(START_TIMEOUT_S):
+                raise TimeoutError("globus_local did not start")
+            if run.done():
+                run.result()  # raises what kept it from starting
+            yield cloud, Admin(cloud.base_url, cloud.admin_token)
         finally:
-            started.set()
-            loop.close()
-
-    thread = threading.Thread(target=run, name="globus-local", daemon=True)
-    thread.start()
-    try:
-        if not started.wait(START_TIMEOUT_S):
-            raise TimeoutError("globus_local did not start")
-        if failures:
-            raise failures[0]
-        yield cloud, Admin(cloud.base_url, cloud.admin_token)
-    finally:
-        with contextlib.suppress(RuntimeError):  # the loop is closed where the start failed
             loop.call_soon_threadsafe(stop.set)
-        thread.join(START_TIMEOUT_S)
+            run.exception()  # waits until it has ended

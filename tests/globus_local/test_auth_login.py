@@ -14,9 +14,11 @@ from .conftest import (
     ALICE_ID,
     BOB_ID,
     CHARLIE_ID,
+    GATEWAY_ID,
     GATEWAY_SCOPE,
     GROUPS_SCOPE,
     NATIVE_ID,
+    ROBOT_ID,
     SITE_ID,
     Local,
 )
@@ -176,6 +178,33 @@ def test_code_is_good_once(local: Local) -> None:
 
     with pytest.raises(globus_sdk.AuthAPIError, match="unknown, expired or used"):
         client.oauth2_exchange_code_for_tokens(code)
+
+
+def test_code_is_for_the_application_and_the_address_it_was_sent_to(local: Local) -> None:
+    def request_code() -> str:
+        query = {
+            "client_id": GATEWAY_ID,
+            "redirect_uri": WEB_APP_URL,
+            "response_type": "code",
+            "scope": "openid",
+            "auto_approve": "alice@site.example",
+        }
+        return follow(f"{local.url}/v2/oauth2/authorize?{urlencode(query)}")["code"]
+
+    form = {"grant_type": "authorization_code", "redirect_uri": WEB_APP_URL}
+
+    assert local.gateway.oauth2_token({**form, "code": request_code()})["access_token"]
+    with pytest.raises(globus_sdk.AuthAPIError, match="unknown, expired or used"):
+        local.robot.oauth2_token({**form, "code": request_code()})
+    with pytest.raises(globus_sdk.AuthAPIError, match="redirect_uri"):
+        local.gateway.oauth2_token({**form, "code": request_code(), "redirect_uri": f"{WEB_APP_URL}x"})
+
+
+def test_client_identities_do_not_log_in(local: Local) -> None:
+    _, url = start_native(local, ["openid"])
+
+    assert ROBOT_ID not in read(url)
+    assert follow(url, {"identity": ROBOT_ID})["error"] == "access_denied"
 
 
 def test_code_expires(local: Local) -> None:

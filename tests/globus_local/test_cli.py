@@ -16,7 +16,9 @@ import pytest
 from globus_local.admin_client import Admin
 from globus_local.app import build_app
 from globus_local.cli import main
-from globus_local.cloud import Cloud
+from globus_local.cloud import Cloud, Settings
+from globus_local.embedded import running
+from globus_local.loopback import NotLoopbackError
 from globus_local.seed import load_seed
 
 from .conftest import SEED
@@ -144,3 +146,12 @@ def test_every_route_is_in_the_readme() -> None:
     prefixes = {"/".join(route.resource.canonical.split("/")[:3]) for route in routes if route.resource}
 
     assert [prefix for prefix in sorted(prefixes) if prefix.startswith("/admin/") and prefix not in readme] == []
+
+
+def test_embedded_cloud_tells_why_it_cannot_start(cloud: Admin) -> None:
+    port = int(cloud.base_url.rpartition(":")[2])
+
+    with pytest.raises(OSError, match="in use"), running(Settings(port=port)):
+        pytest.fail("started on a port that is taken")
+    with pytest.raises(NotLoopbackError), running(Settings(host="192.0.2.1")):
+        pytest.fail("started on an address that others can reach")
