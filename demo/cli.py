@@ -22,7 +22,7 @@ from demo.state import State, write_state
 
 DEFAULT_PORT = 8000
 HIGHEST_PORT = 65535
-PORT_WAIT_S = 8.0
+PORT_WAIT_S = 5.0
 ANSWER_WAIT_S = 60.0
 WATCH_INTERVAL_S = 0.5
 
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     ending.raise_at_signals()
     try:
         port = read_port(os.environ.get("DEMO_PORT", ""))
-        make_folders()
+        layout.FOLDER.mkdir(mode=0o700, exist_ok=True)
         with exclusive(layout.LOCK_FILE):
             run(port, simulated=arguments.simulated)
     except DemoError as exc:
@@ -58,8 +58,10 @@ def read_port(text: str) -> int:
 
 
 def make_folders() -> None:
-    """The folders of a demo, its owner's alone: tokens lie there."""
-    for folder in (layout.FOLDER, layout.LOGS, layout.HOME):
+    """Empty folders for this demo, its owner's alone: tokens lie there."""
+    for folder in (layout.LOGS, layout.DATA):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (layout.LOGS, layout.DATA, layout.HOME):
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
@@ -71,8 +73,8 @@ def run(port: int, *, simulated: bool) -> None:
         Ended: somebody wants the demo to end.
     """
     layout.STATE_FILE.unlink(missing_ok=True)
-    shutil.rmtree(layout.DATA, ignore_errors=True)
-    layout.DATA.mkdir(mode=0o700)
+    wait_for_free_port(port, PORT_WAIT_S)  # a killed demo's gateway may still be ending, its files in its hands
+    make_folders()
     children = Children(layout.LOGS)
     try:
         start(children, port, simulated=simulated)
@@ -88,7 +90,6 @@ def run(port: int, *, simulated: bool) -> None:
 def start(children: Children, port: int, *, simulated: bool) -> None:
     """Start everything, check it, tell the person and write the state file. Raises `DemoError`."""
     progress = printing.Progress()
-    wait_for_free_port(port, PORT_WAIT_S)
     progress.say("Starting the stand-in of the Globus cloud")
     cloud = globus.start(children, with_endpoint=not simulated)
     models = prepare_catalogue(children, cloud, progress, simulated=simulated)

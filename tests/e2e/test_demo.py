@@ -133,36 +133,28 @@ def test_second_demo_in_the_folder_is_refused_and_harmless(running: tuple[DemoCl
     assert ask(state, state["tokens"]["alice"], state["models"][0])
 
 
-def test_ctrl_c_ends_all_while_a_stream_runs(clone: DemoClone) -> None:
+def test_demo_that_was_killed_leaves_nothing_and_the_next_ends_while_a_stream_runs(clone: DemoClone) -> None:
     clone.slow_down()
     process = clone.start("--simulated")
+    killed = clone.wait_until_ready(process)
+    process.kill()
+    process.wait()
+    assert clone.wait_until_gone(END_WAIT_S) == []
+
+    (clone.folder / ".demo" / "state.json").unlink()  # a stale one would be taken for the next demo's
+    process = clone.start("--simulated")
     state = clone.wait_until_ready(process)
+    assert state["tokens"] != killed["tokens"]
     with connect(state, state["tokens"]["alice"]) as client:
         stream = client.chat.completions.create(
             model=state["models"][0], messages=[{"role": "user", "content": "Hello?"}], max_tokens=1000, stream=True
         )
         next(iter(stream))
         process.send_signal(signal.SIGINT)
-        ended_at = time.monotonic() + END_WAIT_S
+        end_by = time.monotonic() + END_WAIT_S
         assert process.wait(END_WAIT_S) == 0
-        assert clone.wait_until_gone(ended_at - time.monotonic()) == []
+        assert clone.wait_until_gone(end_by - time.monotonic()) == []
     assert not (clone.folder / ".demo" / "state.json").exists()
-
-
-def test_killed_demo_leaves_nothing_and_the_next_one_runs(clone: DemoClone) -> None:
-    process = clone.start("--simulated")
-    first = clone.wait_until_ready(process)
-    process.kill()
-    process.wait()
-    assert clone.wait_until_gone(END_WAIT_S) == []
-    (clone.folder / ".demo" / "state.json").unlink()  # a stale one would be taken for the next demo's
-    process = clone.start("--simulated")
-    second = clone.wait_until_ready(process)
-    assert ask(second, second["tokens"]["alice"], second["models"][0])
-    assert first["tokens"] != second["tokens"]
-    process.terminate()
-    assert process.wait(END_WAIT_S) == 0
-    assert clone.wait_until_gone(1) == []
 
 
 def test_taken_port_is_named_and_nothing_stays(clone: DemoClone) -> None:
