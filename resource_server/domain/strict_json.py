@@ -19,7 +19,8 @@ MAX_DEPTH = 64
 _SPACED_COLON = re.compile(rb'"\s+:')
 _ESCAPED_SPACED_COLON = re.compile(rb'\\"\s+:')
 _Container: TypeAlias = dict[str, object] | list[object]
-_CONTAINERS = frozenset({dict, list})
+_CONTAINER_TYPES = (dict, list)
+_CONTAINERS = frozenset(_CONTAINER_TYPES)
 _TOO_DEEP = f"The request body is nested deeper than {MAX_DEPTH} levels."
 _CONSTANTS = ("NaN", "Infinity")
 
@@ -80,7 +81,7 @@ def _get_containers(values: Collection[object]) -> Iterable[_Container]:
     # The types are compared in C; most nodes are leaves' parents and end here.
     if _CONTAINERS.isdisjoint(map(type, values)):
         return ()
-    return [value for value in values if isinstance(value, dict | list)]
+    return [value for value in values if isinstance(value, _CONTAINER_TYPES)]
 
 
 def _check_duplicates(raw: bytes) -> None:
