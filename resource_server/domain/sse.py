@@ -112,19 +112,18 @@ class StreamTap:
         return self._pass_fields(frame)
 
     def _is_plain(self, frame: bytes) -> bool:
-        """Whether the bytes alone show one more piece of the only choice's content; if in doubt, they are parsed.
+        """Whether the bytes alone show one more piece of the first choice's content; if in doubt, they are parsed.
 
         A name within a JSON string cannot match: its closing quote would be escaped.
         """
         if (
             self.content_started
             and b'"finish_reason":null' in frame
-            and frame.count(b'"finish_reason"') == 1
             and b'"index":0' in frame
             and frame.count(b'"index"') == 1
             and (b'"usage"' not in frame or b'"usage":null' in frame)
             and b'"error"' not in frame
-            and self._seen == {0}
+            and 0 in self._seen
         ):
             self.events += 1
             return True
