@@ -73,5 +73,5 @@ class Route:
 def _build_headers(target: OpenAIHTTPTarget, environ: Mapping[str, str]) -> dict[str, str] | None:
     if not target.api_key_variable:
         return {}
-    api_key = environ.get(target.api_key_variable)
+    api_key = environ.get(target.api_key_variable, "").strip()
     return {"Authorization": f"Bearer {api_key}"} if api_key else None

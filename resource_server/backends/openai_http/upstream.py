@@ -56,7 +56,6 @@ class HTTPUpstream:
             if not data and not self._content.at_eof():
                 data = await self._wait(min(wait_s, left_s))
         except TimeoutError:
-            self._check_connected()
             return None
         except (aiohttp.ClientError, OSError) as exc:
             raise UpstreamBroken(f"the answer broke off: {describe(exc)}") from exc
