@@ -157,6 +157,14 @@ async def test_closing_stops_production() -> None:
     assert 3 <= backend.tokens_produced == produced < 100
 
 
+async def test_what_was_produced_unread_is_counted_at_the_close() -> None:
+    backend = SimulatedBackend()
+    upstream = await backend.open(call(target(token_interval_ms=10, output_tokens=10_000), stream=True))
+    await asyncio.sleep(0.05)
+    await upstream.aclose()
+    assert 3 <= backend.tokens_produced < 100
+
+
 async def test_cancelling_an_answer_in_one_piece_stops_production() -> None:
     backend = SimulatedBackend()
     with pytest.raises(TimeoutError):
