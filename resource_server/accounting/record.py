@@ -49,6 +49,7 @@ class RequestRecord:
     usage_estimated: bool
 
 
+_MAX_COUNT = 2**63 - 1
 FIELDS = tuple(field.name for field in fields(RequestRecord))
 
 
@@ -56,7 +57,7 @@ def encode_record(record: RequestRecord) -> bytes:
     """One line of JSON, its line end included."""
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:  # half a surrogate pair in a name that came from elsewhere
+    except orjson.JSONEncodeError:  # half a surrogate pair, or a count beyond 64 bits, that came from elsewhere
         return orjson.dumps({name: _clean(getattr(record, name)) for name in FIELDS}, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -76,4 +77,6 @@ def decode_record(line: bytes) -> RequestRecord:
 
 
 def _clean(value: object) -> object:
-    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    return min(value, _MAX_COUNT) if isinstance(value, int) else value

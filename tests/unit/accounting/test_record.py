@@ -17,6 +17,10 @@ def test_name_that_is_no_unicode_does_not_fail_the_request() -> None:
     assert decode_record(encode_record(record(username="alice\ud800"))).username == "alice?"
 
 
+def test_count_beyond_all_sense_does_not_fail_the_request() -> None:
+    assert decode_record(encode_record(record(total_tokens=10**30))).total_tokens == 2**63 - 1
+
+
 def test_field_of_another_version_is_passed_over() -> None:
     original = record()
     line = orjson.dumps({**orjson.loads(encode_record(original)), "invented_later": 1})

@@ -117,6 +117,17 @@ def test_store_that_is_away_loses_nothing(tmp_path: Path, store: MemoryStore, dr
     assert len(store.rows) == 1
 
 
+def test_drain_that_is_stopped_leaves_the_rest(tmp_path: Path, store: MemoryStore, drain: Drain) -> None:
+    spool = Spool(tmp_path)
+    spool.append(record())
+    spool.close()
+    drain.stop()
+    drain.run_once()
+    assert not store.rows
+    Drain(tmp_path, store.insert).run_once()
+    assert len(store.rows) == 1
+
+
 def test_torn_lines_cost_only_themselves(tmp_path: Path, store: MemoryStore, drain: Drain) -> None:
     first, second = records(2)
     torn = encode_record(record())[:40]
