@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inference_gateway.environment import Environment
 from resource_server.accounting import Accounting, open_accounting
+from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.registry import open_backends
 from resource_server.domain.targets import Target
 from resource_server.identity.base import Authenticator
@@ -73,7 +74,9 @@ async def open_gateway(environment: Environment, secret_key: str, data_dir: Path
         stack.push_async_callback(authenticator.aclose)
         relay = await open_relay(state, environment.text("RELAY_BASE_URL"), secret, worker_id)
         stack.push_async_callback(relay.aclose)
-        backends = await stack.enter_async_context(open_backends(state, relay, _targets_of(catalogue)))
+        backends = await stack.enter_async_context(
+            open_backends(build_compute_settings(environment), state, relay, _targets_of(catalogue))
+        )
         background = Background()
         stack.push_async_callback(background.aclose)
         await catalogue.refresh()
@@ -105,6 +108,17 @@ def build_identity_settings(environment: Environment) -> IdentitySettings:
         groups_ttl_s=min(environment.number("GROUPS_CACHE_S"), 60.0),
         outage_grace_s=min(environment.number("AUTH_OUTAGE_GRACE_S"), 300.0),
         outbound_per_s=50.0 / environment.number("WEB_CONCURRENCY"),
+    )
+
+
+def build_compute_settings(environment: Environment) -> GlobusComputeSettings:
+    """Who the gateway is at Globus Compute."""
+    return GlobusComputeSettings(
+        client_id=environment.text("SERVICE_ACCOUNT_ID"),
+        client_secret=environment.text("SERVICE_ACCOUNT_SECRET"),
+        service_url=environment.text("GLOBUS_COMPUTE_SERVICE_URL"),
+        relay_enabled=bool(environment.text("RELAY_BASE_URL")),
+        interval_s=environment.number("GLOBUS_COMPUTE_INTERVAL_S"),
     )
 
 

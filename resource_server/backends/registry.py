@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from resource_server.backends.base import Backend
+from resource_server.backends.globus_compute.backend import GlobusComputeBackend
+from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.openai_http.backend import OpenAIHTTPBackend
 from resource_server.backends.openai_http.session import build_session
 from resource_server.backends.simulated import SimulatedBackend
@@ -15,15 +17,18 @@ from resource_server.state.base import State
 
 @asynccontextmanager
 async def open_backends(
-    state: State, relay: Relay, targets: Callable[[], Iterable[Target]]
+    compute: GlobusComputeSettings, state: State, relay: Relay, targets: Callable[[], Iterable[Target]]
 ) -> AsyncIterator[Mapping[str, Backend]]:
-    """Every backend by its kind, closed at the end."""
+    """Every backend by its kind, closed at the end; `targets` are the catalogue's, whenever it is called."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(build_session())
+        globus_compute = GlobusComputeBackend(compute, relay, state, targets)
         backends: dict[str, Backend] = {
+            "globus_compute": globus_compute,
             "openai_http": OpenAIHTTPBackend(session, os.environ),
             "simulated": SimulatedBackend(),
         }
         for backend in backends.values():
             stack.push_async_callback(backend.aclose)
+        globus_compute.start()
         yield backends
