@@ -107,7 +107,7 @@ async def test_flushed_redis_ends_no_stream(redis_server: RedisServer, start_wor
     bodies = answer(["0123456789", "more"])
     await send(other, stream, *bodies[:2])
     waiting = asyncio.create_task(send(other, stream, *bodies[2:]))
-    await asyncio.sleep(SILENCE_S + 0.2)
+    await asyncio.sleep(SILENCE_S + 0.6)  # just after the third sign of life: the fourth is far
     with Redis.from_url(redis_server.address) as client:
         client.flushall()
     await asyncio.sleep(SIGN_EVERY_S + 0.5)

@@ -60,6 +60,7 @@ def test_error_is_kept_for_logs_without_control_characters() -> None:
         post(None, end=END),
         post(1, data=5),
         post(1, data=None),
+        f'{{"attempt": "{ATTEMPT}", "seq": 1, "data": "\\ud800"}}'.encode(),
         post(1, data=["x"]),
         post(1, status="200", headers=JSON_HEAD["headers"]),
         post(1, status=True, headers=JSON_HEAD["headers"]),
