@@ -54,7 +54,7 @@ def prepare_database(children: Children, environ: Mapping[str, str]) -> None:
 
 def start_gateway(children: Children, port: int, environ: Mapping[str, str]) -> None:
     """Start the gateway and wait until it is ready. Raises `DemoError`."""
-    options = ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "on"]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "on", "--no-access-log"]
     options += ["--timeout-graceful-shutdown", str(DRAIN_S)]
     argv = [sys.executable, "-m", "uvicorn", "inference_gateway.asgi:application", *options]
     child = children.start(Program("gateway", argv, environ, layout.ROOT, end_wait_s=DRAIN_S + 1.5))

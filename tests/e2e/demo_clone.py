@@ -52,12 +52,12 @@ class DemoClone:
             )
 
     def slow_down(self) -> None:
-        """Let simulated models of this clone take half a minute for a thousand tokens."""
+        """Let simulated models of this clone take twenty seconds for two thousand tokens."""
         path = self.folder / "fixtures" / "demo.json"
         rows = json.loads(path.read_text(encoding="utf-8"))
         for row in rows:
             for target in row["fields"].get("targets", []):
-                target.update(output_tokens=1000, token_interval_ms=30)
+                target.update(output_tokens=2000, token_interval_ms=10)
         path.write_text(json.dumps(rows), encoding="utf-8")
 
     def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> Mapping[str, Any]:

@@ -147,7 +147,7 @@ def test_demo_that_was_killed_leaves_nothing_and_the_next_ends_while_a_stream_ru
     assert state["tokens"] != killed["tokens"]
     with connect(state, state["tokens"]["alice"]) as client:
         stream = client.chat.completions.create(
-            model=state["models"][0], messages=[{"role": "user", "content": "Hello?"}], max_tokens=1000, stream=True
+            model=state["models"][0], messages=[{"role": "user", "content": "Hello?"}], max_tokens=1900, stream=True
         )
         next(iter(stream))
         process.send_signal(signal.SIGINT)
