@@ -31,7 +31,7 @@ def main() -> int:
 
 def tracked_files(root: Path) -> list[Path]:
     """The files that git tracks, as they are in the work tree."""
-    command = ("git", "ls-files", "-z")
+    command = ("git", "-c", "safe.directory=*", "ls-files", "-z")  # the checkout may be another user's
     listed = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True)
     return [path for name in listed.stdout.split("\0") if name and (path := root / name).is_file()]
 

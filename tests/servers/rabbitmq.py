@@ -12,7 +12,9 @@ PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 class RabbitMQServer(Server):
-    """A server in `folder`, listening on a free port of 127.0.0.1; durable queues outlive a kill.
+    """A server in `folder`, listening on a free port of 127.0.0.1.
+
+    Durable queues outlive `stop`; after `kill` one that was declared a moment before may be gone.
 
     Where the run is root's, it runs as the package's user, who must be able to enter `folder`: see `public_folder`.
     """
