@@ -75,7 +75,8 @@ def _database() -> dict[str, Any]:
             "NAME": ENVIRONMENT.text("PGDATABASE"),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"connect_timeout": 2},
+            # A server that is gone without a word must not hold a thread for ever.
+            "OPTIONS": {"connect_timeout": 2, "tcp_user_timeout": 5000, "keepalives_idle": 5, "keepalives_interval": 2},
         }
     return {
         "ENGINE": "django.db.backends.sqlite3",

@@ -63,15 +63,17 @@ class Call:
 
 
 class Upstream(Protocol):
-    """One answer in flight. Whoever holds it closes it; closing early cancels the work upstream within 2 s.
+    """One answer in flight. Whoever holds it closes it; closing early cancels the work upstream within 2 s."""
 
-    Attributes:
-        status: the framework's HTTP status.
-        headers: lower-case names; at least ``content-type``.
-    """
+    @property
+    def status(self) -> int:
+        """The framework's HTTP status."""
+        ...
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Lower-case names; at least ``content-type``."""
+        ...
 
     async def read(self, wait_s: float) -> bytes | None:
         """The next bytes of the body, in order, as many as there are.

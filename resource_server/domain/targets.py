@@ -3,6 +3,7 @@
 import re
 import uuid
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -15,6 +16,7 @@ RESERVED_CLUSTER_NAMES = frozenset(
 """Fixed words of our URLs: a cluster of that name could never be reached."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 _PLACEHOLDER = re.compile(r"\s*<.*>\s*", re.DOTALL)
 
 
@@ -53,6 +55,14 @@ def parse_cluster_name(value: str) -> str:
     if value.lower() in RESERVED_CLUSTER_NAMES:
         raise ValueError(f"{value!r} is a fixed word of the gateway's URLs: choose another name")
     return value
+
+
+def parse_base_url(value: str) -> str:
+    """A framework's address without credentials, query or trailing slash. Raises `ValueError`."""
+    if not _BASE_URL.fullmatch(value):
+        raise ValueError("use http://host:port/v1 or https://host/v1, without credentials or query")
+    urlsplit(value).port  # noqa: B018 - raises where the port is none
+    return value.rstrip("/")
 
 
 UUIDText = Annotated[str, BeforeValidator(parse_uuid)]
@@ -114,7 +124,7 @@ class OpenAIHTTPTarget(_TargetFields):
     """Reached by HTTP: the framework answers at an address that the gateway can connect to."""
 
     backend: Literal["openai_http"]
-    base_url: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
+    base_url: Annotated[str, AfterValidator(parse_base_url)]
     """Up to and including ``/v1``; no credentials, no query."""
     api_key_variable: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
     """The environment variable of the gateway that holds the framework's key; the key itself is no catalogue data."""

@@ -25,7 +25,7 @@ def fingerprint() -> str:
     digest = hashlib.sha256()
     with connection.cursor() as cursor:
         for table in _TABLES:
-            name = connection.ops.quote_name(table._meta.db_table)  # noqa: SLF001 - Django's documented Meta API
+            name = connection.ops.quote_name(table._meta.db_table)
             if connection.vendor == "postgresql":
                 cursor.execute(f"SELECT count(*), sum(hashtextextended(t::text, 0)) FROM {name} t")  # noqa: S608 - our own table names
             else:

@@ -25,7 +25,7 @@ class RowSerializer(serializers.ModelSerializer[Any]):
         """The stored values, so that a partial update is checked as the whole that it makes."""
         if self.instance is None:
             return {}
-        return {field.attname: getattr(self.instance, field.attname) for field in self.Meta.model._meta.concrete_fields}  # noqa: SLF001
+        return {field.attname: getattr(self.instance, field.attname) for field in self.Meta.model._meta.concrete_fields}
 
     class Meta:
         model: type[models.Model] = Cluster

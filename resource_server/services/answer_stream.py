@@ -10,6 +10,9 @@ from resource_server.domain.sse import DONE, StreamTap, comment, error_event
 from resource_server.services.attempts import Begun
 
 HEARTBEAT_S = 5.0
+LAST_WORD_S = 1.0
+"""After ``[DONE]`` the upstream gets this long to end as well: the relay's totals come last, and a clean end lets the
+connection be used again. Some servers keep it open instead."""
 _COMMENT = comment("waiting")
 
 
@@ -75,15 +78,15 @@ class AnswerStream:
         tap = begun.tap
         heard_at = time.monotonic()
         while True:
-            data, out = await _next(begun)
+            data, out = await _next(begun, LAST_WORD_S if tap.done else HEARTBEAT_S)
             if out:
                 yield out
+            if not data and (data is not None or tap.done):
+                break
             if data is None:
                 if time.monotonic() - heard_at > self._idle_timeout_s:
                     raise StreamInterrupted("The model fell silent in the middle of its answer.")
                 yield _COMMENT
-            elif not data:
-                break
             else:
                 heard_at = time.monotonic()
             if tap.error is not None:
@@ -97,10 +100,10 @@ class AnswerStream:
             self._on_end(self._begun.tap if self._begun else None, error, left)
 
 
-async def _next(begun: Begun) -> tuple[bytes | None, bytes]:
+async def _next(begun: Begun, wait_s: float) -> tuple[bytes | None, bytes]:
     """What `Upstream.read` gave, and what of it may go to the client."""
     try:
-        data = await begun.upstream.read(HEARTBEAT_S)
+        data = await begun.upstream.read(wait_s)
         return data, begun.tap.feed(data) if data else b""
     except UpstreamTimeout as exc:
         raise DeadlineExceeded("The model did not finish its answer in time.") from exc

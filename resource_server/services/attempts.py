@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -16,15 +17,21 @@ from resource_server.backends.base import (
     Call,
     Upstream,
     UpstreamBroken,
+    UpstreamSaturated,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
 from resource_server.domain.body import RequestBody, encode_for_target
-from resource_server.domain.errors import BackendError, DeadlineExceeded, GatewayError
+from resource_server.domain.errors import BackendError, DeadlineExceeded, GatewayError, Overloaded
 from resource_server.domain.ranking import Candidate
 from resource_server.domain.sse import StreamTap
 from resource_server.domain.usage import Usage
-from resource_server.services.upstream_errors import build_rejection, is_worth_another_target
+from resource_server.services.upstream_errors import (
+    BUSY_MESSAGE,
+    FAILED_MESSAGE,
+    build_rejection,
+    is_worth_another_target,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +144,10 @@ class Attempts:
         if isinstance(failure, UpstreamTimeout):
             self._log("upstream_timeout", failure)
             raise DeadlineExceeded("The model did not answer in time. Ask for fewer tokens, or stream the answer.")
-        self._failure = BackendError("The model's server failed to answer. Try again; if it lasts, tell the operators.")
+        if isinstance(failure, UpstreamSaturated):
+            self._failure = Overloaded(BUSY_MESSAGE, retry_after_s=random.randint(1, 10))  # noqa: S311 - jitter
+        else:
+            self._failure = BackendError(FAILED_MESSAGE)
         self._log("upstream_failed", failure)
 
     def _log(self, event: str, detail: object) -> None:

@@ -102,7 +102,9 @@ class Inference:
             usage, estimated = usage_of_stream(tap)
             code = error.code if error else ""
             if error is not None:
-                logger.warning("stream_failed request_id=%s code=%s cause=%.300s", request.request_id, code, error.__cause__)
+                logger.warning(
+                    "stream_failed request_id=%s code=%s cause=%.300s", request.request_id, code, error.__cause__
+                )
             entry.close(499 if left else 200, usage=usage, estimated=estimated, error_code=code, cancelled=left)
 
         entry.place = attempts.current.place

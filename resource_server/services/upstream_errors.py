@@ -1,5 +1,6 @@
 """What a framework's refusal means to the client."""
 
+import random
 from http import HTTPStatus
 
 import orjson
@@ -7,6 +8,8 @@ import orjson
 from resource_server.domain.errors import BackendError, GatewayError, Overloaded, UpstreamRejected
 
 MESSAGE_CAP = 2000
+BUSY_MESSAGE = "The model is busy at the moment. Try again in a few seconds."
+FAILED_MESSAGE = "The model's server failed to answer. Try again; if it lasts, tell the operators."
 
 # The client can do nothing about these: our key, our path, our model name, our slowness, another's load.
 _ELSEWHERE = frozenset({401, 403, 404, 405, 407, 408, 429})
@@ -20,9 +23,9 @@ def is_worth_another_target(status: int) -> bool:
 def build_rejection(status: int, body: bytes) -> GatewayError:
     """The error to show for a framework's `status` and `body`; its own words only where the request was at fault."""
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        return Overloaded("The model is busy at the moment. Try again in a few seconds.", retry_after_s=5)
+        return Overloaded(BUSY_MESSAGE, retry_after_s=random.randint(1, 10))  # noqa: S311 - jitter
     if is_worth_another_target(status):
-        return BackendError("The model's server failed to answer. Try again; if it lasts, tell the operators.")
+        return BackendError(FAILED_MESSAGE)
     message, param, code = _parse_refusal(body)
     return UpstreamRejected(message, status=status, param=param, code=code)
 
