@@ -67,7 +67,8 @@ class Endpoint:
     def hear(self, state: Mapping[str, Any], now: float) -> None:
         """Take a heartbeat in. A period of 0, or `active: false`, says that it is going down."""
         self.heartbeat = state
-        period_s = float(state.get("heartbeat_period") or 0.0)
+        period = state.get("heartbeat_period")
+        period_s = period if isinstance(period, int | float) else 0.0
         going_down = not period_s or state.get("active") is False or "error" in state
         self.online_until = now if going_down else now + HEARTBEATS_MISSED * period_s
 

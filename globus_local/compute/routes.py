@@ -116,10 +116,11 @@ async def _register(request: web.Request, endpoint: Endpoint) -> web.Response:
 
 @routes.get("/v2/endpoints")
 async def list_endpoints(request: web.Request) -> web.Response:
-    """The caller's own endpoints."""
+    """What the caller registered; not the user endpoints that agents started from it."""
     caller_id = _authenticate(request)
     endpoints = request.app[COMPUTE].store.endpoints.values()
-    return web.json_response([describe_endpoint(endpoint) for endpoint in endpoints if endpoint.owner_id == caller_id])
+    owned = [each for each in endpoints if each.owner_id == caller_id and each.parent_id is None]
+    return web.json_response([describe_endpoint(endpoint) for endpoint in owned])
 
 
 @routes.get("/v2/endpoints/{id}")

@@ -41,12 +41,12 @@ class Compute:
     def __init__(self, cloud: Cloud) -> None:
         self.store = Store()
         self.bus = build_bus(cloud.settings)
-        self.embedded: dict[str, EmbeddedEndpoint] = {}
+        self.embedded: dict[str, asyncio.Task[None]] = {}
         self._cloud = cloud
         self._results = Results(self.bus, self.store, cloud.faults, cloud.clock)
         self._user_endpoints = UserEndpoints(self.bus, self.store)
         self._background = Background()
-        self._embedded_runs: dict[str, asyncio.Task[None]] = {}
+        self._is_running = False
         cloud.on_reset.append(self.reset)
 
     # -- life
@@ -60,18 +60,26 @@ class Compute:
             await registration.declare_service(self.bus)
             self._background.start(self._results.run(), "results")
             self._background.start(Heartbeats(self.bus, self.store, self._results).run(), "heartbeats")
+            self._is_running = True
             yield
         finally:
+            self._is_running = False
             await self._background.aclose()
             await self.bus.aclose()
 
     def reset(self) -> None:
-        """Forget everything; embedded endpoints end."""
-        for run in self._embedded_runs.values():
-            run.cancel()
-        self._embedded_runs.clear()
-        self.embedded.clear()
+        """Forget everything; embedded endpoints end, and their queues and those of the groups go."""
+        for endpoint_id in list(self.embedded):
+            self._stop_embedded(endpoint_id)
+        if self._is_running:
+            self._background.start(self._delete_queues(list(self.store.endpoints), list(self.store.groups)), "reset")
         self.store.clear()
+
+    async def _delete_queues(self, endpoint_ids: list[str], group_ids: list[str]) -> None:
+        for endpoint_id in endpoint_ids:
+            await registration.delete_endpoint(self.bus, endpoint_id)
+        for group_id in group_ids:
+            await self.bus.delete_queue(wire.group_queue(group_id))
 
     # -- functions
 
@@ -93,19 +101,21 @@ class Compute:
         endpoint.embedded = True
         await self.register_endpoint(endpoint)
         if self._cloud.settings.with_endpoint:
-            embedded = EmbeddedEndpoint(self.bus, endpoint.id, settings, self._is_offline_by_fault)
-            self.embedded[endpoint.id] = embedded
-            self._embedded_runs[endpoint.id] = self._background.start(embedded.run(), f"endpoint {endpoint.name}")
+            self._stop_embedded(endpoint.id)
+            runner = EmbeddedEndpoint(self.bus, endpoint.id, settings, self._is_offline_by_fault)
+            self.embedded[endpoint.id] = self._background.start(runner.run(), f"endpoint {endpoint.name}")
         return endpoint.id
 
     async def delete_endpoint(self, endpoint: Endpoint) -> None:
         """Forget an endpoint; its queues go, and an embedded one ends."""
-        run = self._embedded_runs.pop(endpoint.id, None)
-        if run is not None:
-            run.cancel()
-        self.embedded.pop(endpoint.id, None)
+        self._stop_embedded(endpoint.id)
         del self.store.endpoints[endpoint.id]
         await registration.delete_endpoint(self.bus, endpoint.id)
+
+    def _stop_embedded(self, endpoint_id: str) -> None:
+        run = self.embedded.pop(endpoint_id, None)
+        if run is not None:
+            run.cancel()
 
     def is_online(self, endpoint: Endpoint) -> bool:
         """Whether the endpoint beats, and no fault says otherwise."""

@@ -52,9 +52,10 @@ def decode_message(body: bytes, kind: str) -> dict[str, Any]:
     if body[:1] != PROTOCOL_VERSION:
         raise ValueError("not a message of protocol version 1")
     message = orjson.loads(body[1:])
-    if not isinstance(message, dict) or message.get("message_type") != kind or not isinstance(message["data"], dict):
+    data = message.get("data") if isinstance(message, dict) and message.get("message_type") == kind else None
+    if not isinstance(data, dict):
         raise ValueError(f"not a message of type {kind}")
-    return message["data"]
+    return data
 
 
 def pack_buffer(text: str) -> str:

@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
 from typing import Any
 
 from globus_compute_sdk.errors import MaxResultSizeExceeded
@@ -87,7 +88,16 @@ def _fail(error: BaseException) -> dict[str, Any]:
         details = {"code": type(error).__name__, "user_message": f"remote error: {error}"}
         return {"data": repr(error), "error_details": details}
     details = {"code": "RemoteExecutionError", "user_message": "An error occurred during the execution of this task"}
-    return {"data": "".join(traceback.format_exception(error)), "error_details": details}
+    text = "".join(traceback.format_exception(type(error), error, _find_user_part(error)))
+    return {"data": text, "error_details": details}
+
+
+def _find_user_part(error: BaseException) -> TracebackType | None:
+    """The traceback without the frames of this module, which say nothing to the function's author."""
+    part = error.__traceback__
+    while part is not None and part.tb_next is not None and part.tb_frame.f_code.co_filename == __file__:
+        part = part.tb_next
+    return part
 
 
 @functools.lru_cache(maxsize=FUNCTIONS_KEPT)

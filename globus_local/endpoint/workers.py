@@ -81,19 +81,14 @@ class Worker:
             self.running.pop(task_id, None)
 
     async def listen(self) -> None:
-        """Take results in until the process ends; what it had in hand is lost then."""
+        """Take results in until the process ends."""
         while (frame := await receive_frame(self._reader)) is not None:
             done = self.running.get(frame.header["task_id"])
             if done is not None and not done.done():
                 done.set_result(frame.body)
-        self.alive = False
-        code = await self.process.wait()
-        for done in self.running.values():
-            if not done.done():
-                done.set_exception(WorkerLostError(f"the worker process ended with code {code}"))
 
     async def stop(self) -> None:
-        """End the process: it goes when its socket closes, and is killed if it does not."""
+        """End the process, by closing its socket or else by killing it; what it had in hand is lost."""
         self.alive = False
         self._writer.close()
         try:
@@ -102,6 +97,9 @@ class Worker:
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
+        for done in self.running.values():
+            if not done.done():
+                done.set_exception(WorkerLostError(f"the worker process ended with code {self.process.returncode}"))
 
 
 class WorkerPool:
@@ -121,10 +119,10 @@ class WorkerPool:
             for _ in range(self._processes):
                 slots.create_task(self._keep_one_running())
 
-    async def wait_ready(self) -> None:
-        """Wait for the first worker."""
+    async def wait_ready(self, count: int = 1) -> None:
+        """Wait until that many workers run."""
         async with self._changed:
-            await self._changed.wait_for(lambda: bool(self._workers))
+            await self._changed.wait_for(lambda: len(self._workers) >= count)
 
     async def execute(self, task_id: str, body: bytes, result_serializers: list[str]) -> bytes:
         """Run a task on the worker with the least to do; its packed result.

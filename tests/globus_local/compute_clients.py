@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,5 +109,5 @@ def closing_watchers() -> Iterator[None]:
 
 
 def build_executor(client: Client, endpoint_id: str) -> Executor:
-    """An SDK executor that does not sleep between small submissions."""
-    return Executor(endpoint_id, client=client, api_burst_limit=1)
+    """An SDK executor with a task group of its own that does not sleep between small submissions."""
+    return Executor(endpoint_id, client=client, api_burst_limit=1, task_group_id=uuid.uuid4())
