@@ -22,6 +22,7 @@ from resource_server.relay.base import Relay
 from resource_server.relay.relay import open_relay
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.database import DatabaseThread
+from resource_server.services.gauges import GatewayCollector, exported
 from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
@@ -79,6 +80,7 @@ async def open_gateway(environment: Environment, secret_key: str, data_dir: Path
         )
         background = Background()
         stack.push_async_callback(background.aclose)
+        stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats)))
         await catalogue.refresh()
         background.start("follow catalogue", catalogue.follow())
         background.start("drain accounting", accounting.run())

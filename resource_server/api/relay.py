@@ -1,5 +1,7 @@
 """Where compute nodes post events. A ticket, no token; its own caps; not in OpenAPI."""
 
+from http import HTTPStatus
+
 from django.http import HttpRequest, HttpResponse
 
 from resource_server.api.exchange import api_request
@@ -16,4 +18,5 @@ async def relay(request: HttpRequest, stream_id: str) -> HttpResponse:
     authorization = exchange.META.get("HTTP_AUTHORIZATION", "")
     ticket = authorization[len(_BEARER) :] if authorization.lower().startswith(_BEARER) else ""
     reply = await exchange.gateway.relay.ingest(stream_id, ticket, exchange.body)
-    return HttpResponse(reply.body, status=reply.status, content_type="application/json")
+    headers = {"retry-after": "1"} if reply.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return HttpResponse(reply.body, status=reply.status, content_type="application/json", headers=headers)

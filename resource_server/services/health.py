@@ -1,5 +1,6 @@
 """Whether the process runs, and whether it can serve."""
 
+import asyncio
 from collections.abc import Collection
 
 import orjson
@@ -37,8 +38,9 @@ def describe_readiness(catalogue: Catalogue, state: State, accounting: Accountin
     return Reply(orjson.dumps({"status": "degraded" if degraded else "ok", "degraded": degraded}))
 
 
-def describe_metrics(address: str, allowed: Collection[str]) -> Reply:
+async def describe_metrics(address: str, allowed: Collection[str]) -> Reply:
     """The process's metrics; for anybody but an allow-listed address the route does not exist."""
     if address not in allowed:
         raise NotFound("There is no such route.")
-    return Reply(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    # In a thread, because some collectors read /proc.
+    return Reply(await asyncio.to_thread(generate_latest), content_type=CONTENT_TYPE_LATEST)

@@ -27,4 +27,6 @@ async def ready(request: HttpRequest) -> HttpResponseBase:
 async def metrics(request: HttpRequest) -> HttpResponseBase:
     """Prometheus's text format, for allow-listed addresses."""
     exchange = api_request(request)
-    return build_response(describe_metrics(exchange.META.get("REMOTE_ADDR", ""), exchange.gateway.metrics_addresses))
+    return build_response(
+        await describe_metrics(exchange.META.get("REMOTE_ADDR", ""), exchange.gateway.metrics_addresses)
+    )
