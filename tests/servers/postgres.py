@@ -77,7 +77,12 @@ def find_configured(environment: Mapping[str, str]) -> PostgresAddress | None:
 @contextmanager
 def public_folder() -> Iterator[Path]:
     """A folder that every user can enter, as pytest's cannot: a run of root's has the server run as another user."""
-    with tempfile.TemporaryDirectory(prefix="inference-gateway-tests-", ignore_cleanup_errors=True) as name:
+    prefix = "inference-gateway-tests-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*-*"):
+        # A run that was killed could not remove its own.
+        if not Path("/proc", left.name.removeprefix(prefix).partition("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
