@@ -31,6 +31,9 @@ from resource_server.backends.globus_compute.settings import GlobusComputeSettin
 T = TypeVar("T")
 THREADS = 4
 JSON_SERIALIZER = "globus_compute_sdk.serialize.JSONData"
+_FOREIGN = (globus_sdk.GlobusError, AttributeError, LookupError, TypeError, ValueError)
+"""What the SDK raises: its own errors, and whatever an answer of another shape leads to."""
+
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -88,11 +91,11 @@ class SDKComputeService:
             if exc.http_status != HTTPStatus.UNAUTHORIZED:
                 raise _convert(exc) from exc
             self._of_thread.clients = None  # the token was revoked: a 401 did nothing, so it is safe to come again
-        except (globus_sdk.GlobusError, LookupError, TypeError, ValueError) as exc:
+        except _FOREIGN as exc:
             raise _convert(exc) from exc
         try:
             return call(self._get_clients())
-        except (globus_sdk.GlobusError, LookupError, TypeError, ValueError) as exc:
+        except _FOREIGN as exc:
             raise _convert(exc) from exc
 
     def _get_clients(self) -> _Clients:
@@ -162,7 +165,7 @@ def _parse_status(entry: Mapping[str, Any]) -> TaskResult:
 
 
 def _convert(exc: Exception) -> ComputeError:
-    """The one place where the SDK's exceptions end. `LookupError` and the like: an answer of another shape."""
+    """The one place where the SDK's exceptions end."""
     if isinstance(exc, globus_sdk.GlobusAPIError):
         wait = exc.headers.get("Retry-After", "")
         retry_after_s = float(wait) if wait.isdecimal() else None

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
 import aio_pika
 import orjson
 from aio_pika.abc import AbstractIncomingMessage
-from aiormq.exceptions import AMQPError
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 
 from resource_server.backends.globus_compute.pacing import Pacing
 from resource_server.backends.globus_compute.service import ComputeError, ComputeService, ResultQueues, TaskResult
@@ -19,7 +20,9 @@ PROTOCOL_VERSION = b"\x01"
 MAX_MESSAGE_BYTES = 12 << 20
 PREFETCH = 200
 CONNECT_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 1.0
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_LOST = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
 
 
 class ResultConsumer:
@@ -56,7 +59,8 @@ class ResultConsumer:
                 async with asyncio.timeout(None) as self._scope:
                     await self._consume(queues)
                 failures = 0
-            except (ComputeError, AMQPError, OSError, TimeoutError) as exc:
+            except (ComputeError, *_LOST) as exc:
+                _check_cancelled()
                 failures += 1
                 if failures > 1:
                     self._queues = None  # the address or its credentials may have changed
@@ -74,25 +78,43 @@ class ResultConsumer:
         return self._queues
 
     async def _consume(self, queues: ResultQueues) -> None:
-        """Consume until the connection or the channel ends."""
+        """Consume until the connection or the channel ends.
+
+        With a callback, not the library's iterator: that one answers a cancellation by a call that may wait for ever.
+        """
         connection = await aio_pika.connect(queues.url, timeout=CONNECT_TIMEOUT_S)
-        async with connection:
+        try:
+            has_ended = asyncio.Event()
             channel = await connection.channel()
+            for part in (connection, channel):
+                part.close_callbacks.add(lambda *_: has_ended.set())
             await channel.set_qos(prefetch_count=PREFETCH)
             queue = await channel.get_queue(f"{queues.prefix}{self._group_id}", ensure=True)
-            async with queue.iterator() as messages:
-                self.is_connected = True
-                async for message in messages:
-                    self._take(message)
-                    await message.ack()
+            await queue.consume(self._take)
+            self.is_connected = True
+            _check_cancelled()
+            await has_ended.wait()
+        finally:
+            with suppress(*_LOST):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await connection.close()
 
-    def _take(self, message: AbstractIncomingMessage) -> None:
+    async def _take(self, message: AbstractIncomingMessage) -> None:
         try:
             task_id, result = parse_message(message.body)
         except ValueError as exc:
             logger.warning("result_dropped bytes=%d detail=%s", len(message.body), exc)
         else:
             self._tasks.settle(task_id, result)
+        with suppress(*_LOST):  # the connection has just gone: the message comes again, which is harmless
+            await message.ack()
+
+
+def _check_cancelled() -> None:
+    """Raise the cancellation that the AMQP library has turned into something else, or swallowed (seen with aiormq 7.2)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def parse_message(body: bytes) -> tuple[str, TaskResult]:

@@ -28,7 +28,7 @@ MAX_REFUSALS = 3
 """Answers 429 that one task lives through."""
 DEFAULT_RETRY_S = 1.0
 
-_STOPPING = UpstreamUnavailable("the gateway is stopping")
+_GIVEN_UP = UpstreamUnavailable("the gateway gave the submission up")
 
 Destination = tuple[str, str]
 """Compute endpoint and function: a bad function fails nobody else's tasks."""
@@ -108,7 +108,7 @@ class Submitter:
         """Send nothing more; whoever still waits is told so."""
         await self._background.aclose()
         for orders in self._orders.values():
-            _fail(orders, _STOPPING)
+            _fail(orders, _GIVEN_UP)
 
     async def _run(self) -> None:
         while True:
@@ -146,8 +146,8 @@ class Submitter:
                     self._deliver(batch, await self._service.submit(self._describe(batch)))
         except ComputeError as exc:
             self._refused(batch, exc)
-        except asyncio.CancelledError:
-            _fail(batch, _STOPPING)
+        except BaseException:  # whatever it is: nobody may wait for this batch in vain
+            _fail(batch, _GIVEN_UP)
             raise
         finally:
             self._sending -= 1

@@ -79,6 +79,10 @@ class Cluster:
         }
         return GlobusComputeTarget(**{**row, **fields})
 
+    async def arrange(self, method: str, *args: Any, **fields: Any) -> Any:
+        """Call the cloud's admin, which blocks, beside the loop."""
+        return await asyncio.to_thread(getattr(self.globus.admin, method), *args, **fields)
+
 
 def sdk_environment(globus: GlobusCloud) -> dict[str, str]:
     credentials = {
