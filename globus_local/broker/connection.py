@@ -17,7 +17,7 @@ from pamqp.header import ContentHeader, ProtocolHeader
 from pamqp.heartbeat import Heartbeat
 
 from globus_local.broker.channel import Channel, dispatch
-from globus_local.broker.errors import CHANNEL_ERROR, CONNECTION_FORCED, FRAME_ERROR, ChannelError, ConnectionFault
+from globus_local.broker.errors import CHANNEL_ERROR, FRAME_ERROR, ChannelError, ConnectionFault
 from globus_local.broker.methods import carry_out
 from globus_local.broker.topology import Topology
 
@@ -196,9 +196,8 @@ class Connection(asyncio.Protocol):
         self._write(Heartbeat().marshal())
         self._timer = loop.call_later(agreed_s / 2, self._beat, agreed_s)
 
-    def close(self, error: ConnectionFault | None = None) -> None:
-        """Close as the protocol says, with a reason; the peer has a second to agree."""
-        reason = error or ConnectionFault(CONNECTION_FORCED, "the broker closes this connection")
+    def close(self, reason: ConnectionFault) -> None:
+        """Close as the protocol says; the peer has a second to agree."""
         self.send(0, Methods.Close(reason.code, reason.text, 0, 0))
         self._closing = True
         self._buffer.clear()

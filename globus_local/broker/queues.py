@@ -15,7 +15,7 @@ from globus_local.broker.errors import ACCESS_REFUSED, ChannelError
 PERSISTENT = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Message:
     """One published message; shared by every queue that it was routed to."""
 
@@ -30,7 +30,7 @@ class Message:
         return ContentHeader(body_size=len(self.body), properties=self.properties)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """A message's place in one queue. A requeued entry goes back to where it came from."""
 

@@ -58,12 +58,16 @@ class Bus(Protocol):
         """Delete a queue and what it holds; its consumers are told."""
 
     async def publish(self, exchange: str, key: str, message: Outgoing) -> None:
-        """Publish. The exchange `""` reaches the queue named like the key."""
+        """Publish. The exchange `""` reaches the queue named like the key.
+
+        Raises:
+            TimeoutError: the broker was away for too long.
+        """
 
     def consume(self, queue: str, prefetch: int) -> AbstractAsyncContextManager[AsyncIterator[Delivery]]:
         """Receive from a queue, at most `prefetch` unacknowledged at a time; goes on over broker restarts.
 
-        The iterator ends when the queue is deleted.
+        The iterator may end when the queue is deleted.
         """
 
     async def aclose(self) -> None:

@@ -58,7 +58,7 @@ class OwnBus:
             yield consumer
         finally:
             self.broker.topology.detach(found, consumer)
-            found.requeue(consumer.unacked)
+            found.requeue(consumer.unacked.values())
 
     async def aclose(self) -> None:
         await self.broker.stop()
@@ -68,7 +68,7 @@ class OwnConsumer:
     """A consumer of the broker on its own loop, and the iterator of what it was handed."""
 
     def __init__(self, prefetch: int) -> None:
-        self.unacked: list[Entry] = []
+        self.unacked: dict[int, Entry] = {}
         self._prefetch = prefetch
         self._received: asyncio.Queue[OwnDelivery | None] = asyncio.Queue()
 
@@ -77,7 +77,7 @@ class OwnConsumer:
         return len(self.unacked) < self._prefetch
 
     def take(self, queue: Queue, entry: Entry) -> None:
-        self.unacked.append(entry)
+        self.unacked[entry.position] = entry
         self._received.put_nowait(OwnDelivery(self, queue, entry))
 
     def cancelled(self) -> None:
@@ -110,5 +110,5 @@ class OwnDelivery:
         return self.entry.message.properties.headers or {}
 
     async def ack(self) -> None:
-        self.consumer.unacked.remove(self.entry)
+        del self.consumer.unacked[self.entry.position]
         self.queue.dispatch()

@@ -137,7 +137,7 @@ class Compute:
         functions = {name: self._find_function(name, endpoint, caller_id) for name in submission.tasks}
         await self._ensure_group(submission, caller_id)
         target = endpoint
-        if not endpoint.embedded:
+        if not endpoint.embedded:  # an embedded endpoint has no template: it runs every configuration alike
             target = await self._user_endpoints.ensure(endpoint, caller_id, submission.config)
             await self._user_endpoints.start(target, submission, self._list_identities(caller_id))
         tasks = {

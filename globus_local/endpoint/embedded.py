@@ -1,6 +1,7 @@
 """The embedded compute endpoint: from task queue to result queue, with heartbeats."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
 OFFLINE_POLL_S = 0.05
+FAREWELL_S = 1.0
 MAX_PROCESSES = 2
 CONCURRENCY = 8
 
@@ -51,7 +53,9 @@ class EmbeddedEndpoint:
                 parts.create_task(self._beat())
                 await self._consume()
         finally:
-            await self._send_heartbeat(active=False)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self._send_heartbeat(active=False)
 
     async def _consume(self) -> None:
         queue = task_queue(self.endpoint_id)
@@ -69,12 +73,17 @@ class EmbeddedEndpoint:
         except WorkerLostError as error:
             logger.warning("task %s failed: %s", task_id, error)
             result = encode_lost_result(task_id, str(error))
-        await self._bus.publish(RESULTS, result_key(self.endpoint_id), Outgoing(body=result))
-        await delivery.ack()
+        try:
+            await self._bus.publish(RESULTS, result_key(self.endpoint_id), Outgoing(body=result))
+        except TimeoutError:
+            logger.warning("the result of task %s could not be sent; the task stays queued", task_id)
+        else:
+            await delivery.ack()
 
     async def _beat(self) -> None:
         while True:
-            await self._send_heartbeat(active=True)
+            with contextlib.suppress(TimeoutError):  # then the service takes it for offline, rightly
+                await self._send_heartbeat(active=True)
             await asyncio.sleep(HEARTBEAT_S)
 
     async def _send_heartbeat(self, *, active: bool) -> None:

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
 STOP_S = 3.0
+STDERR = 2  # what functions print must not mix with what the cloud prints
 RESTART_S = 0.5  # between the deaths of workers that never get anything done
 
 
@@ -39,11 +40,11 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "globus_local.endpoint.worker"),
+                *(sys.executable, "-P", "-m", "globus_local.endpoint.worker"),
                 *(str(theirs.fileno()), str(threads), endpoint_id),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=sys.stderr.fileno(),
+                stdout=STDERR,
                 env={**os.environ, **env, "PYTHONPATH": str(PACKAGE_ROOT)},
                 start_new_session=True,  # a Ctrl-C at the terminal is the cloud's to handle
             )

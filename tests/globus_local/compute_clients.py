@@ -52,8 +52,7 @@ def build_json_client(local: Local, identity_id: str = ALICE_ID) -> Client:
 
 def create_endpoint(local: Local, owner_id: str = ALICE_ID, **fields: Any) -> str:
     """An embedded endpoint; its id."""
-    body = {"name": "laptop", "owner_id": owner_id, **fields}
-    return str(local.admin.call("POST", "compute/endpoints", body)["endpoint_id"])
+    return local.admin.create_endpoint("laptop", owner_id, **fields)
 
 
 def submit_one(client: Client, endpoint_id: str, function_id: str, *args: Any, **kwargs: Any) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import aio_pika
 import pytest
@@ -85,8 +86,8 @@ async def test_two_consumers_share_a_queue_turn_by_turn(broker: Broker) -> None:
 
         channel = await connection.channel()
         queue = await channel.declare_queue("q")
-        await queue.consume(lambda message: hear(0, message))
-        await queue.consume(lambda message: hear(1, message))
+        await queue.consume(partial(hear, 0))
+        await queue.consume(partial(hear, 1))
         for number in range(6):
             await channel.default_exchange.publish(aio_pika.Message(b"%d" % number), "q")
         await done.wait()
