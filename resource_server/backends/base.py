@@ -7,7 +7,8 @@ What a backend raises:
 
 BackendFailure
 ├── UpstreamUnavailable   nothing reached the client: another target may be tried
-│   └── UpstreamSaturated      … because this gateway already has its share of requests there
+│   ├── UpstreamSaturated      … because this gateway already has its share of requests there
+│   └── UpstreamIncompatible   … because its operators have to change something
 ├── UpstreamBroken        the answer began and did not end: only an error is honest now
 └── UpstreamTimeout       the call's deadline passed
 """
@@ -31,6 +32,10 @@ class UpstreamUnavailable(BackendFailure):
 
 class UpstreamSaturated(UpstreamUnavailable):
     """The target's `max_concurrency` is reached; if every candidate says so, the answer is ``overloaded``."""
+
+
+class UpstreamIncompatible(UpstreamUnavailable):
+    """The target is set up in a way that cannot work. Unlike the others' its text is a sentence for clients too."""
 
 
 class UpstreamBroken(BackendFailure):

@@ -17,6 +17,7 @@ from resource_server.backends.base import (
     Call,
     Upstream,
     UpstreamBroken,
+    UpstreamIncompatible,
     UpstreamSaturated,
     UpstreamTimeout,
     UpstreamUnavailable,
@@ -147,7 +148,7 @@ class Attempts:
         if isinstance(failure, UpstreamSaturated):
             self._failure = Overloaded(BUSY_MESSAGE, retry_after_s=random.randint(1, 10))  # noqa: S311 - jitter
         else:
-            self._failure = BackendError(FAILED_MESSAGE)
+            self._failure = BackendError(str(failure) if isinstance(failure, UpstreamIncompatible) else FAILED_MESSAGE)
         self._log("upstream_failed", failure)
 
     def _log(self, event: str, detail: object) -> None:

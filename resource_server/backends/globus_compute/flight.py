@@ -4,15 +4,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from resource_server.backends.base import Call, UpstreamTimeout, UpstreamUnavailable
+from resource_server.backends.base import Call, UpstreamIncompatible, UpstreamTimeout, UpstreamUnavailable
 from resource_server.backends.globus_compute.results import NOT_JSON, STREAM_GONE, Answer, TaskFailed, parse_result
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.globus_compute.tasks import Task
 from resource_server.relay.base import RelayStream
-
-
-class UpstreamIncompatible(UpstreamUnavailable):
-    """The compute endpoint is set up in a way that cannot work."""
 
 
 class Flight:
@@ -80,5 +76,4 @@ class Flight:
 
 def unavailable(failure: TaskFailed) -> UpstreamUnavailable:
     """What a failed task means while nothing has reached the client."""
-    kind = UpstreamIncompatible if failure.code == NOT_JSON else UpstreamUnavailable
-    return kind(str(failure))
+    return UpstreamIncompatible(failure.message) if failure.code == NOT_JSON else UpstreamUnavailable(str(failure))

@@ -22,8 +22,8 @@ STREAM_GONE = "stream_gone"
 
 NOT_JSON = "not_json"
 _NOT_JSON_TEXT = (
-    "The result is not JSON. The compute endpoint must be globus-compute-endpoint 3.6 or newer, and its function must "
-    "return JSON."
+    "The model's compute endpoint answered something that is not JSON: it must run globus-compute-endpoint 3.6 or "
+    "newer, and its function must return JSON. Tell the operators."
 )
 _FIELD_FIGURES = ("response_time", "throughput_tokens_per_second")
 _STATUSES, _ERROR_STATUSES = range(200, 600), range(400, 600)
@@ -37,6 +37,7 @@ class TaskFailed(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message[:500]}")
         self.code = code
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+"""The gateway with its models behind Globus Compute, one per worker."""
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+
+from tests.e2e.compute_site import Endpoints, Functions, Site, create_endpoints, register_functions, running_site
+from tests.globus_cloud import GlobusCloud
+
+
+@pytest.fixture(scope="session")
+def compute_functions(globus_session: GlobusCloud, tmp_path_factory: pytest.TempPathFactory) -> Functions:
+    return register_functions(globus_session, tmp_path_factory.mktemp("functions"))
+
+
+@pytest.fixture(scope="session")
+def compute_endpoints(globus_session: GlobusCloud) -> Endpoints:
+    return create_endpoints(globus_session)
+
+
+@pytest.fixture(scope="session")
+def site_session(
+    globus_session: GlobusCloud,
+    compute_functions: Functions,
+    compute_endpoints: Endpoints,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with running_site(globus_session, compute_functions, compute_endpoints, folder) as site:
+        yield site
+
+
+@pytest.fixture
+def site(site_session: Site, globus: GlobusCloud) -> Site:
+    """The site with a cloud that behaves well; whatever the test makes it do ends with the test."""
+    return site_session
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[openai.OpenAI]:
+    with site.open_client() as client:
+        yield client
