@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
-from resource_server.checks import check_environment
+from resource_server.checks import check_settings
 
 
 class ResourceServerConfig(AppConfig):
@@ -13,4 +13,4 @@ class ResourceServerConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        register(check_environment)
+        register(check_settings)

@@ -6,32 +6,32 @@ Development (DEBUG=True) may be loose; production may not.
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 
-from inference_gateway.environment import Environment
+from resource_server.domain.settings import Settings
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _MIN_KEY_LENGTH = 50
 
 
-def check_environment(**_kwargs: Any) -> list[CheckMessage]:
+def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     """All rules, on the settings in force."""
-    return find_problems(settings.ENVIRONMENT)
+    return find_problems(django_settings.ENVIRONMENT)
 
 
-def find_problems(environment: Environment) -> list[CheckMessage]:
-    """All rules, on one environment."""
-    problems = _find_sharing_problems(environment)
-    if not environment.flag("DEBUG"):
-        problems += [*_find_secret_problems(environment), *_find_globus_problems(environment)]
+def find_problems(settings: Settings) -> list[CheckMessage]:
+    """All rules, on these settings."""
+    problems = _find_sharing_problems(settings)
+    if not settings.flag("DEBUG"):
+        problems += [*_find_secret_problems(settings), *_find_globus_problems(settings)]
     return problems
 
 
-def _find_sharing_problems(environment: Environment) -> list[CheckMessage]:
+def _find_sharing_problems(settings: Settings) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
-    if environment.number("WEB_CONCURRENCY") > 1:
+    if settings.number("WEB_CONCURRENCY") > 1:
         problems += [
             Error(
                 f"WEB_CONCURRENCY is over 1, but {key} is not set: the processes would not see each other's state.",
@@ -39,14 +39,14 @@ def _find_sharing_problems(environment: Environment) -> list[CheckMessage]:
                 id=f"gateway.E00{number}",
             )
             for number, key in ((1, "PGHOST"), (2, "REDIS_URL"))
-            if not environment.text(key)
+            if not settings.text(key)
         ]
     return problems
 
 
-def _find_secret_problems(environment: Environment) -> list[CheckMessage]:
+def _find_secret_problems(settings: Settings) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
-    key = environment.text("SECRET_KEY")
+    key = settings.text("SECRET_KEY")
     if len(key) < _MIN_KEY_LENGTH or key.startswith(("<", "django-insecure")):
         problems.append(
             Error(
@@ -56,17 +56,17 @@ def _find_secret_problems(environment: Environment) -> list[CheckMessage]:
                 id="gateway.E003",
             )
         )
-    if "*" in environment.items("ALLOWED_HOSTS"):
+    if "*" in settings.items("ALLOWED_HOSTS"):
         problems.append(
             Error("ALLOWED_HOSTS holds '*'.", hint="Name the hosts that the gateway answers to.", id="gateway.E004")
         )
     return problems
 
 
-def _find_globus_problems(environment: Environment) -> list[CheckMessage]:
+def _find_globus_problems(settings: Settings) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
     for name in ("GLOBUS_APPLICATION_ID", "GLOBUS_APPLICATION_SECRET"):
-        value = environment.text(name)
+        value = settings.text(name)
         if not value or value.startswith("<"):
             problems.append(
                 Error(
@@ -78,9 +78,9 @@ def _find_globus_problems(environment: Environment) -> list[CheckMessage]:
     problems += [
         Error(f"{name} points to this machine.", hint="Remove it in production.", id="gateway.E006")
         for name in ("GLOBUS_COMPUTE_SERVICE_URL", "GLOBUS_SDK_SERVICE_URL_AUTH", "GLOBUS_SDK_SERVICE_URL_GROUPS")
-        if _is_loopback(environment.text(name))
+        if _is_loopback(settings.text(name))
     ]
-    if not environment.text("SERVICE_ACCOUNT_ID"):
+    if not settings.text("SERVICE_ACCOUNT_ID"):
         problems.append(
             Caution(
                 "SERVICE_ACCOUNT_ID is not set: targets behind Globus Compute cannot be used.",

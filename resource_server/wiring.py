@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_gateway.environment import Environment
 from resource_server.accounting import Accounting, open_accounting
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.registry import open_backends
+from resource_server.domain.settings import Settings
 from resource_server.domain.targets import Target
 from resource_server.identity.base import Authenticator
 from resource_server.identity.globus_auth import GlobusAuth
@@ -47,7 +47,7 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(environment: Environment, secret_key: str, data_dir: Path) -> AsyncIterator[Gateway]:
+async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> AsyncIterator[Gateway]:
     """The gateway of this process.
 
     Start-up needs neither Globus nor Redis, and no database: what is missing shows in ``/ready``.
@@ -56,13 +56,13 @@ async def open_gateway(environment: Environment, secret_key: str, data_dir: Path
         OSError: `data_dir` cannot be written, or another process uses its SQLite file.
     """
     secret = secret_key.encode()
-    workers = int(environment.number("WEB_CONCURRENCY"))
+    workers = int(settings.number("WEB_CONCURRENCY"))
     worker_id = secrets.token_hex(6)
     async with AsyncExitStack() as stack:
         data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing is served yet
-        if not environment.text("PGHOST"):
+        if not settings.text("PGHOST"):
             stack.enter_context(_sole_process(data_dir))
-        state = await open_state(environment.text("REDIS_URL") or None, workers)
+        state = await open_state(settings.text("REDIS_URL") or None, workers)
         stack.push_async_callback(state.aclose)
         database = DatabaseThread("catalogue")
         stack.callback(database.close)
@@ -70,13 +70,13 @@ async def open_gateway(environment: Environment, secret_key: str, data_dir: Path
         stack.push_async_callback(accounting.aclose)
         catalogue = Catalogue(database)
         authenticator = Verifier(
-            settings := build_identity_settings(environment), GlobusAuth(settings), state.key_value, secret
+            identity := build_identity_settings(settings), GlobusAuth(identity), state.key_value, secret
         )
         stack.push_async_callback(authenticator.aclose)
-        relay = await open_relay(state, environment.text("RELAY_BASE_URL"), secret, worker_id)
+        relay = await open_relay(state, settings.text("RELAY_BASE_URL"), secret, worker_id)
         stack.push_async_callback(relay.aclose)
         backends = await stack.enter_async_context(
-            open_backends(build_compute_settings(environment), state, relay, _targets_of(catalogue))
+            open_backends(build_compute_settings(settings), state, relay, _targets_of(catalogue))
         )
         background = Background()
         stack.push_async_callback(background.aclose)
@@ -92,35 +92,35 @@ async def open_gateway(environment: Environment, secret_key: str, data_dir: Path
             relay=relay,
             state=state,
             accounting=accounting,
-            max_body_bytes=int(environment.number("MAX_BODY_BYTES")),
-            metrics_addresses=environment.items("METRICS_ALLOWED_ADDRESSES"),
+            max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
+            metrics_addresses=settings.items("METRICS_ALLOWED_ADDRESSES"),
         )
 
 
-def build_identity_settings(environment: Environment) -> IdentitySettings:
+def build_identity_settings(settings: Settings) -> IdentitySettings:
     """The operator's rules about who may come in."""
     return IdentitySettings(
-        application_id=environment.text("GLOBUS_APPLICATION_ID"),
-        application_secret=environment.text("GLOBUS_APPLICATION_SECRET"),
-        authorized_idps=environment.mapping("AUTHORIZED_IDPS"),
-        authorized_clients=frozenset(environment.items("AUTHORIZED_CLIENTS")),
-        group_ids=frozenset(environment.items("GLOBUS_GROUPS")),
-        policy_ids=frozenset(environment.items("GLOBUS_POLICIES")),
-        introspection_ttl_s=min(environment.number("INTROSPECTION_CACHE_S"), 30.0),
-        groups_ttl_s=min(environment.number("GROUPS_CACHE_S"), 60.0),
-        outage_grace_s=min(environment.number("AUTH_OUTAGE_GRACE_S"), 300.0),
-        outbound_per_s=50.0 / environment.number("WEB_CONCURRENCY"),
+        application_id=settings.text("GLOBUS_APPLICATION_ID"),
+        application_secret=settings.text("GLOBUS_APPLICATION_SECRET"),
+        authorized_idps=settings.mapping("AUTHORIZED_IDPS"),
+        authorized_clients=frozenset(settings.items("AUTHORIZED_CLIENTS")),
+        group_ids=frozenset(settings.items("GLOBUS_GROUPS")),
+        policy_ids=frozenset(settings.items("GLOBUS_POLICIES")),
+        introspection_ttl_s=min(settings.number("INTROSPECTION_CACHE_S"), 30.0),
+        groups_ttl_s=min(settings.number("GROUPS_CACHE_S"), 60.0),
+        outage_grace_s=min(settings.number("AUTH_OUTAGE_GRACE_S"), 300.0),
+        outbound_per_s=50.0 / settings.number("WEB_CONCURRENCY"),
     )
 
 
-def build_compute_settings(environment: Environment) -> GlobusComputeSettings:
+def build_compute_settings(settings: Settings) -> GlobusComputeSettings:
     """Who the gateway is at Globus Compute."""
     return GlobusComputeSettings(
-        client_id=environment.text("SERVICE_ACCOUNT_ID"),
-        client_secret=environment.text("SERVICE_ACCOUNT_SECRET"),
-        service_url=environment.text("GLOBUS_COMPUTE_SERVICE_URL"),
-        relay_enabled=bool(environment.text("RELAY_BASE_URL")),
-        interval_s=environment.number("GLOBUS_COMPUTE_INTERVAL_S"),
+        client_id=settings.text("SERVICE_ACCOUNT_ID"),
+        client_secret=settings.text("SERVICE_ACCOUNT_SECRET"),
+        service_url=settings.text("GLOBUS_COMPUTE_SERVICE_URL"),
+        relay_enabled=bool(settings.text("RELAY_BASE_URL")),
+        interval_s=settings.number("GLOBUS_COMPUTE_INTERVAL_S"),
     )
 
 
