@@ -1,0 +1,1 @@
+"""Measures the gateway beside its peers, as ratios of one run: ``python -m benchmarks --help``."""
