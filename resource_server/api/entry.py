@@ -25,7 +25,15 @@ from ninja.errors import HttpError, ValidationError
 from resource_server.api.exchange import ApiRequest, EventStreamResponse
 from resource_server.api.reading import ClientGone, DisconnectWatch, read_body
 from resource_server.api.sending import send_error, send_response, send_stream
-from resource_server.domain.errors import GatewayError, InvalidValue, MethodNotAllowed, NotFound
+from resource_server.domain.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    GatewayError,
+    InvalidValue,
+    MethodNotAllowed,
+    NotFound,
+)
+from resource_server.services.metrics import count_error
 from resource_server.wiring import Gateway
 
 logger = logging.getLogger(__name__)
@@ -54,6 +62,7 @@ class ApiEntry:
         except ClientGone:
             logger.info("client_left_early request_id=%s", request_id)
         except GatewayError as error:
+            _note(error, request_id, scope)
             await send_error(send, error, request_id)
         except Exception:
             # The outermost edge: whatever this is, the client gets the envelope and the log gets the traceback.
@@ -71,6 +80,14 @@ class ApiEntry:
         request.received_at = request.authenticated_at = received_at
         _check_host(request.META.get("HTTP_HOST", ""))
         return request
+
+
+def _note(error: GatewayError, request_id: str, scope: HTTPScope) -> None:
+    """Count the error; who was refused, and from where, is worth a line."""
+    count_error(error.code)
+    if isinstance(error, AuthenticationFailed | AccessDenied):
+        address = scope["client"][0] if scope["client"] else ""
+        logger.info("refused request_id=%s code=%s address=%s", request_id, error.code, address)
 
 
 def _find_route(scope: HTTPScope) -> tuple[ResolverMatch, str]:

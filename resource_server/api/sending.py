@@ -9,6 +9,8 @@ from django.http.response import HttpResponseBase
 from resource_server.api.exchange import EventStreamResponse
 from resource_server.domain.errors import GatewayError
 
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+
 
 async def send_response(send: ASGISendCallable, response: HttpResponse, request_id: str) -> None:
     """A whole answer."""
@@ -55,7 +57,7 @@ def _encode(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
 
 
 def _start(status: int, headers: Iterable[tuple[bytes, bytes]]) -> HTTPResponseStartEvent:
-    return {"type": "http.response.start", "status": status, "headers": headers, "trailers": False}
+    return {"type": "http.response.start", "status": status, "headers": [*headers, _NO_SNIFFING], "trailers": False}
 
 
 def _body(data: bytes, *, more: bool) -> HTTPResponseBodyEvent:

@@ -1,8 +1,10 @@
 """One resolver and one authorization function for every route (reliability: position 1)."""
 
+from contextlib import suppress
+
 from resource_server.domain.access import can_use, needs_groups
 from resource_server.domain.catalogue import Place, Snapshot
-from resource_server.domain.errors import ModelNotFound
+from resource_server.domain.errors import AuthUnavailable, ModelNotFound
 from resource_server.identity.base import Caller
 
 Path = tuple[str, str] | None
@@ -28,16 +30,26 @@ async def resolve(snapshot: Snapshot, caller: Caller, path: Path, model: str) ->
 
 
 async def visible(caller: Caller, places: tuple[Place, ...]) -> list[Place]:
-    """Those of `places` whose every rule the caller passes."""
+    """Those of `places` whose every rule the caller passes. Raises `AuthUnavailable` as `resolve`."""
     rules = [rule for place in places for rule in place.rules]
     if not rules:
         return list(places)
-    groups = await caller.groups() if needs_groups(rules) else frozenset()
+    groups: frozenset[str] = await caller.groups() if needs_groups(rules) else frozenset()
     return [place for place in places if can_use(caller.principal, groups, place.rules)]
 
 
 async def visible_models(snapshot: Snapshot, caller: Caller, path: Path) -> dict[str, list[Place]]:
-    """Exactly the models that the caller can call on this path, with the places that serve them."""
+    """Exactly the models that the caller can call on this path, with the places that serve them.
+
+    While Globus Groups cannot be asked, what needs a group cannot be called either, and is left out.
+    """
     names = snapshot.names(path)
-    shown = {model: await visible(caller, places) for model, places in names.items()}
+    groups: frozenset[str] = frozenset()
+    if any(needs_groups(place.rules) for places in names.values() for place in places):
+        with suppress(AuthUnavailable):
+            groups = await caller.groups()
+    shown = {
+        model: [place for place in places if can_use(caller.principal, groups, place.rules)]
+        for model, places in names.items()
+    }
     return {model: places for model, places in shown.items() if places}

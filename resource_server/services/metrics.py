@@ -10,6 +10,7 @@ REQUESTS = Counter(
     "gateway_requests_total", "Inference requests, by what became of them.", ("operation", "cluster", "status", "code")
 )
 TOKENS = Counter("gateway_tokens_total", "Tokens, as the frameworks counted them.", ("cluster", "kind"))
+ERRORS = Counter("gateway_errors_total", "Answers in the error envelope, refusals before any work included.", ("code",))
 DURATION = Histogram(
     "gateway_request_duration_seconds",
     "From the first byte of the request to the last of the answer.",
@@ -21,6 +22,11 @@ DURATION = Histogram(
 _requests = lru_cache(maxsize=4096)(REQUESTS.labels)
 _tokens = lru_cache(maxsize=1024)(TOKENS.labels)
 _duration = lru_cache(maxsize=1024)(DURATION.labels)
+
+
+def count_error(code: str) -> None:
+    """Count one error by its code, which is one of ``docs/errors.md``."""
+    ERRORS.labels(code).inc()
 
 
 def count_request(record: RequestRecord) -> None:
