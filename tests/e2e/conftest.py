@@ -22,8 +22,8 @@ def compute_endpoints(globus_session: GlobusCloud) -> Endpoints:
 @pytest.fixture(scope="session")
 def site_session(
     globus_session: GlobusCloud,
-    compute_functions: Functions,
     compute_endpoints: Endpoints,
+    compute_functions: Functions,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
