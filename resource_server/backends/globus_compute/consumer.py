@@ -111,7 +111,7 @@ class ResultConsumer:
 
 
 def _check_cancelled() -> None:
-    """Raise the cancellation that the AMQP library has turned into something else, or swallowed (seen with aiormq 7.2)."""
+    """Raise the cancellation that the AMQP library has turned into something else, or lost (seen with aiormq 7.2)."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
