@@ -69,7 +69,7 @@ class Endpoint:
         self.heartbeat = state
         period = state.get("heartbeat_period")
         period_s = period if isinstance(period, int | float) else 0.0
-        going_down = not period_s or state.get("active") is False or "error" in state
+        going_down = state.get("active") is False or "error" in state
         self.online_until = now if going_down else now + HEARTBEATS_MISSED * period_s
 
     def is_online(self, now: float) -> bool:

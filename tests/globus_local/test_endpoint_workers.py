@@ -111,22 +111,30 @@ async def test_given_up_task_does_not_disturb_the_next_one() -> None:
         assert await execute(pool, GET_PID) == pool.process_ids[0]
 
 
-def test_workers_end_when_their_cloud_is_killed(tmp_path: Path) -> None:
-    script = tmp_path / "cloud.py"
-    script.write_text(
-        "import asyncio\n"
-        "from globus_local.endpoint.workers import WorkerPool\n"
-        "async def main():\n"
-        "    pool = WorkerPool('e', processes=2, threads=1, env={})\n"
-        "    run = asyncio.create_task(pool.run())\n"
-        "    while len(pool.process_ids) < 2:\n"
-        "        await asyncio.sleep(0.01)\n"
-        "    print(*pool.process_ids, flush=True)\n"
-        "    await run\n"
-        "asyncio.run(main())\n"
-    )
+CLOUD_SCRIPT = """
+import asyncio, pathlib, sys
+from globus_local.endpoint.workers import WorkerPool
+
+async def main():
+    pool = WorkerPool("e", processes=2, threads=1, env={})
+    run = asyncio.create_task(pool.run())
+    await pool.wait_ready(2)
+    body = pathlib.Path(sys.argv[1]).read_bytes()
+    tasks = [asyncio.create_task(pool.execute(name, body, [])) for name in "ab"]
+    await asyncio.sleep(0.2)
+    print(*pool.process_ids, flush=True)
+    await run
+
+asyncio.run(main())
+"""
+
+
+def test_workers_end_when_their_cloud_is_killed_even_while_functions_run(tmp_path: Path) -> None:
+    (tmp_path / "cloud.py").write_text(CLOUD_SCRIPT)
+    (tmp_path / "task").write_bytes(SLEEP)
+    command: list[str | Path] = [sys.executable, tmp_path / "cloud.py", tmp_path / "task"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=env) as cloud:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as cloud:
         assert cloud.stdout is not None
         pids = [int(pid) for pid in cloud.stdout.readline().split()]
         assert [is_running(pid) for pid in pids] == [True, True]
