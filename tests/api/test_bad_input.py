@@ -77,7 +77,7 @@ def test_operation_that_no_target_serves_is_400(http: Http) -> None:
 
 @pytest.mark.parametrize("size", [10 * MIB, 40 * MIB])
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
-def test_body_over_the_cap_is_413_that_the_client_sees(http: Http, size: int, chunked: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_body_over_the_cap_is_413_that_the_client_sees(http: Http, size: int, chunked: bool) -> None:
     pieces = (b"x" * MIB for _ in range(size // MIB)) if chunked else b"x" * size
     check_envelope(http.post(CHAT_PATH, data=pieces), 413, "request_too_large")
 

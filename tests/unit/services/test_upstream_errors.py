@@ -28,7 +28,7 @@ def test_status_is_mapped_and_only_refusals_of_the_request_are_final(
     upstream: int,
     elsewhere: bool,
     status: int,
-    code: str,  # noqa: FBT001 - a parameter of the test
+    code: str,
 ) -> None:
     error = build_rejection(upstream, b"{}")
     assert is_worth_another_target(upstream) is elsewhere
