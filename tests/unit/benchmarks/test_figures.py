@@ -14,7 +14,7 @@ from benchmarks.figures import BARE, GATEWAY, Verdict, judge_http, judge_tasks
         (None, False, "not measured"),
     ],
 )
-def test_verdict_describes_value_beside_bound(value: float | None, at_least: bool, text: str) -> None:  # noqa: FBT001
+def test_verdict_describes_value_beside_bound(value: float | None, at_least: bool, text: str) -> None:
     assert Verdict("x", value, 100, "ms", at_least=at_least).describe() == text
 
 

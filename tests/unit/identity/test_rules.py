@@ -120,7 +120,7 @@ def test_only_true_fulfils_a_policy(evaluation: object) -> None:
         ({"exp": NOON}, False),
     ],
 )
-def test_token_must_live_and_be_meant_for_the_gateway(changes: dict[str, object], is_accepted: bool) -> None:  # noqa: FBT001 - a table's column
+def test_token_must_live_and_be_meant_for_the_gateway(changes: dict[str, object], is_accepted: bool) -> None:
     claims = claims_of(build_document(**changes))
     if is_accepted:
         check_token(claims, build_settings(), NOON)

@@ -29,5 +29,5 @@ def test_list_of_something_else_holds_no_replies(envelope: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "is_one"), [("w1", True), ("a-B_9", True), ("", False), ("a.b", False), ("a/b", False), ("x" * 65, False)]
 )
-def test_worker_id_can_stand_in_an_address(text: str, is_one: bool) -> None:  # noqa: FBT001 - a table's column
+def test_worker_id_can_stand_in_an_address(text: str, is_one: bool) -> None:
     assert is_worker_id(text) is is_one
