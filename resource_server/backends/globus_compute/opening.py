@@ -47,7 +47,8 @@ async def open_relayed(flight: Flight, stream: RelayStream) -> Upstream:
         status, headers = _find_head(flight, head)
         return RelayedUpstream(flight, stream, status, headers)
     finally:
-        head.cancel()
+        if not head.cancel() and not head.cancelled():
+            head.exception()  # looked at, so that a failure nobody needs any more is not logged
 
 
 def _find_answer(flight: Flight) -> Answer | None:

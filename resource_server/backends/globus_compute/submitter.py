@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from resource_server.backends.base import UpstreamSaturated, UpstreamTimeout, UpstreamUnavailable
+from resource_server.backends.globus_compute.breaker import Breaker
 from resource_server.backends.globus_compute.pacing import Pacing
 from resource_server.backends.globus_compute.service import ComputeError, ComputeService, Submission, Submitted
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
@@ -68,6 +69,7 @@ class Submitter:
         self._settings = settings
         self._on_group = on_group
         self._group_id: str | None = None
+        self._breaker = Breaker()
         self._orders: dict[Destination, deque[_Order]] = {}
         self._has_orders = asyncio.Event()
         self._sending = 0
@@ -85,10 +87,12 @@ class Submitter:
         """Hand a task over; returns when the service has it. Whoever gets the task forgets it in the end.
 
         Raises:
-            UpstreamUnavailable: the service refused it, or cannot be reached.
+            UpstreamUnavailable: the service refused it, or is away.
             UpstreamSaturated: too many wait already.
             UpstreamTimeout: `deadline` (`time.monotonic()`) passed while it waited.
         """
+        if self._breaker.is_open():
+            raise UpstreamUnavailable("the Globus Compute service is away")
         if sum(map(len, self._orders.values())) >= self._settings.max_queued:
             raise UpstreamSaturated("too many tasks wait to be submitted to Globus Compute")
         order = _Order(destination, arguments, stream, len(json.dumps(arguments)))
@@ -144,7 +148,9 @@ class Submitter:
             with self._tasks.expecting():
                 if batch:
                     self._deliver(batch, await self._service.submit(self._describe(batch)))
+                    self._note_outcome(HTTPStatus.OK)
         except ComputeError as exc:
+            self._note_outcome(exc.status)
             self._refused(batch, exc)
         except BaseException:  # whatever it is: nobody may wait for this batch in vain
             _fail(batch, _GIVEN_UP)
@@ -179,6 +185,12 @@ class Submitter:
             self._orders.setdefault(order.destination, deque()).appendleft(order)
             self._has_orders.set()
         _fail([order for order in batch if order not in again], UpstreamUnavailable(str(error)))
+
+    def _note_outcome(self, status: int | None) -> None:
+        if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._breaker.note_failure()
+        else:
+            self._breaker.note_answer()
 
     def _abandon(self, order: _Order) -> None:
         """Nobody waits any more. A task that came at the same moment is forgotten."""

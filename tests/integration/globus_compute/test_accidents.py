@@ -123,6 +123,16 @@ async def test_service_that_is_away_is_unavailable_and_comes_back(ask: Ask, clus
     assert content(await ask()) == SENTENCE
 
 
+async def test_service_that_hangs_is_given_up(gateway: Gateway, cluster: Cluster) -> None:
+    backend = await gateway.start_backend(api_timeout_s=0.5)
+    await (await backend.open(build_call(cluster.target()))).aclose()
+    await cluster.arrange("add_fault", "hang", service="compute")
+    began = time.monotonic()
+    with pytest.raises(UpstreamUnavailable):
+        await backend.open(build_call(cluster.target()))
+    assert time.monotonic() - began < 3
+
+
 async def test_malformed_answer_of_the_service_is_unavailable(ask: Ask, cluster: Cluster) -> None:
     await cluster.arrange(
         "add_fault", "malformed", service="compute", path_prefix="/v3/endpoints", status=200, remaining=1

@@ -203,6 +203,26 @@ async def test_unexpected_failure_of_the_seam_fails_the_batch(
     assert "surprise" in caplog.text
 
 
+async def test_service_that_is_away_is_not_waited_for(start: Start, service: MemoryComputeService) -> None:
+    submitter = start()
+    service.errors = [ComputeError("no answer") for _ in range(4)] + [ComputeError("down", status=503)]
+    for _ in range(5):
+        with pytest.raises(UpstreamUnavailable):
+            await submit(submitter)
+    service.delay_s = 60
+    with pytest.raises(UpstreamUnavailable, match="away"):
+        await submit(submitter)
+    assert len(service.submissions) == 5
+
+
+async def test_refusals_that_are_answers_open_no_breaker(start: Start, service: MemoryComputeService) -> None:
+    submitter = start()
+    service.errors = [ComputeError("no such endpoint", status=404) for _ in range(8)]
+    for _ in range(8):
+        with pytest.raises(UpstreamUnavailable, match="no such endpoint"):
+            await submit(submitter)
+
+
 async def test_closing_tells_whoever_waits(start: Start) -> None:
     submitter = start(interval_s=5)
     for _ in range(2):
