@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resource_server.accounting import Accounting, open_accounting
+from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
-from resource_server.backends.registry import open_backends
+from resource_server.backends.registry import build_compute_service, open_backends
 from resource_server.domain.settings import Settings
 from resource_server.domain.targets import Target
-from resource_server.identity.base import Authenticator
+from resource_server.identity.base import Authenticator, GlobusIdentity
 from resource_server.identity.globus_auth import GlobusAuth
 from resource_server.identity.settings import IdentitySettings
 from resource_server.identity.verifier import Verifier
@@ -95,6 +96,17 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
             metrics_addresses=settings.items("METRICS_ALLOWED_ADDRESSES"),
         )
+
+
+@asynccontextmanager
+async def open_globus_seams(settings: Settings) -> AsyncIterator[tuple[GlobusIdentity, ComputeService]]:
+    """The two ways to Globus alone, for commands."""
+    async with AsyncExitStack() as stack:
+        identity = GlobusAuth(build_identity_settings(settings))
+        stack.push_async_callback(identity.aclose)
+        compute = build_compute_service(build_compute_settings(settings))
+        stack.push_async_callback(compute.aclose)
+        yield identity, compute
 
 
 def build_identity_settings(settings: Settings) -> IdentitySettings:

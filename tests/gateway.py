@@ -53,7 +53,7 @@ class GatewayServer(Server):
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
         if done.returncode != 0:
-            raise ServerFailed(f"manage.py {' '.join(arguments)}:\n{done.stderr[-4000:]}")
+            raise ServerFailed(f"manage.py {' '.join(arguments)}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
         return done.stdout
 
     def load(self, rows: Sequence[Mapping[str, Any]], name: str = "rows") -> None:

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from resource_server.backends.base import Backend
 from resource_server.backends.globus_compute.backend import GlobusComputeBackend
+from resource_server.backends.globus_compute.client import SDKComputeService
+from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.openai_http.backend import OpenAIHTTPBackend
 from resource_server.backends.openai_http.session import build_session
@@ -13,6 +15,11 @@ from resource_server.backends.simulated import SimulatedBackend
 from resource_server.domain.targets import Target
 from resource_server.relay.base import Relay
 from resource_server.state.base import State
+
+
+def build_compute_service(settings: GlobusComputeSettings) -> ComputeService:
+    """The Globus Compute web service alone, for commands; whoever asks closes it."""
+    return SDKComputeService(settings)
 
 
 @asynccontextmanager

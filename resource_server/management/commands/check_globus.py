@@ -1,0 +1,33 @@
+"""``manage.py check_globus``: run it once at deploy. The server itself starts without asking Globus anything."""
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from resource_server.domain.targets import Target
+from resource_server.models.catalogue import read_endpoints, read_federated
+from resource_server.services.globus_check import Finding, check_globus
+from resource_server.wiring import open_globus_seams
+
+
+class Command(BaseCommand):
+    """Tries the credentials and the catalogue's compute endpoints against Globus, and says what to mend."""
+
+    help = "Verifies the gateway's Globus credentials and the catalogue's compute endpoints, live."
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        targets = [*read_endpoints(), *(target for row in read_federated() for target in row.targets)]
+        failures = [finding for finding in asyncio.run(self._check(targets)) if not finding.is_good]
+        if failures:
+            raise CommandError(f"{len(failures)} of the checks failed.")
+
+    async def _check(self, targets: list[Target]) -> list[Finding]:
+        findings = []
+        async with open_globus_seams(settings.ENVIRONMENT) as (identity, compute):
+            async for finding in check_globus(identity, compute, targets):
+                findings.append(finding)
+                mark = self.style.SUCCESS("ok    ") if finding.is_good else self.style.ERROR("FAILED")
+                self.stdout.write(f"{mark} {finding.subject}{': ' if finding.detail else ''}{finding.detail}")
+        return findings
