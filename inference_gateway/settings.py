@@ -78,6 +78,7 @@ def _database() -> dict[str, Any]:
             # A server that is gone without a word must not hold a thread for ever.
             "OPTIONS": {"connect_timeout": 2, "tcp_user_timeout": 5000, "keepalives_idle": 5, "keepalives_interval": 2},
         }
+    DATA_DIR.mkdir(parents=True, exist_ok=True)  # `manage.py migrate` comes first, and SQLite makes no folders
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA_DIR / "gateway.sqlite3",
