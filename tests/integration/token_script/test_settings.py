@@ -86,3 +86,15 @@ def test_no_action_prints_the_usage(script: TokenScript) -> None:
     result = script.run()
     assert result.returncode == 2
     assert "get_access_token" in result.stderr
+
+
+@pytest.mark.parametrize(("environ", "opened"), [({}, True), ({"SSH_CONNECTION": "10.0.0.1 5 10.0.0.2 22"}, False)])
+def test_browser_is_opened_but_not_in_a_remote_session(
+    script: TokenScript, environ: dict[str, str], opened: bool
+) -> None:
+    browser = script.home / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {script.home}/opened\n', encoding="utf-8")
+    browser.chmod(0o700)
+    result = script.run("authenticate", GLOBUS_APPLICATION_ID=GATEWAY_ID, BROWSER=str(browser), **environ)
+    assert "/v2/oauth2/authorize?" in result.stderr
+    assert (script.home / "opened").exists() is opened
