@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from aiohttp import web
@@ -35,6 +36,8 @@ COMPLAINING = "test/complaining"
 """Sends an in-band error in the middle of a stream."""
 STALLING = "test/stalling"
 """Falls silent in the middle of a stream."""
+LONG = "test/long"
+"""Any model whose name begins so takes a second, token by token if streamed, and then answers as `CHAT` does."""
 MODELS = (CHAT, SLOW, SILENT, FAILING, BUSY, PICKY, GARBAGE, TRUNCATED, UNFINISHED, COMPLAINING, STALLING)
 
 WORDS = ["The", " quick", " brown", " fox"]
@@ -116,6 +119,8 @@ class Handlers:
         return body
 
     async def _whole(self, body: dict[str, Any]) -> web.StreamResponse:
+        if body["model"].startswith(LONG):
+            await asyncio.sleep(1)
         message = {"role": "assistant", "content": "".join(WORDS)}
         return web.json_response(
             {
@@ -136,6 +141,8 @@ class Handlers:
             await response.write(chunk(model, {"role": "assistant", "content": ""}))
             if model == SLOW:
                 await self._drip(response, model)
+            if model.startswith(LONG):
+                await self._drip(response, model, tokens=20)
             for word in WORDS:
                 await response.write(chunk(model, {"content": word}))
             await self._end(request, response, body)
@@ -144,8 +151,8 @@ class Handlers:
             raise
         return response
 
-    async def _drip(self, response: web.StreamResponse, model: str) -> None:
-        while True:
+    async def _drip(self, response: web.StreamResponse, model: str, tokens: int | None = None) -> None:
+        for _ in count() if tokens is None else range(tokens):
             await response.write(chunk(model, {"content": " tick"}))
             self._framework.tokens_sent += 1
             await asyncio.sleep(0.05)

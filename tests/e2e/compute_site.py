@@ -10,7 +10,7 @@ from typing import Any
 import openai
 import requests
 
-from tests.framework import CHAT, MODELS, STALLING, Framework, running_framework
+from tests.framework import CHAT, LONG, MODELS, SILENT, STALLING, Framework, running_framework
 from tests.gateway import GatewayServer, build_environment, federated
 from tests.globus_cloud import GlobusCloud
 from tests.integration.globus_compute.conftest import (
@@ -36,8 +36,14 @@ DEAD = "dead/chat"
 """No framework listens."""
 OFFLINE = "offline/chat"
 SKIPPING = "offline/elsewhere"
-"""Offline first, then a target that works."""
-NUMBERED = tuple(f"numbered/{number}" for number in range(24))
+"""Offline first, then two targets that work."""
+KILLER = "killer/chat"
+"""A function that ends its worker process."""
+IMPATIENT = "test/impatient"
+"""The framework says nothing, and the target's deadline is short."""
+RELAYED = tuple(f"{LONG}-{number}" for number in range(16))
+RETURNED = tuple(f"{LONG}-{number}" for number in range(16, 24))
+"""As `RELAYED`, through a function without relay."""
 
 SENTENCE = "The quick brown fox"
 MESSAGES: Any = [{"role": "user", "content": "Grüße"}]
@@ -72,12 +78,22 @@ def puppet_function(parameters):
     urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})).close()
     return json.dumps({"gateway_result": 1, "error": {"code": "stream_gone", "message": "left to others"}})
 '''
+KILLER_FUNCTION = """
+import os
+
+def killer_function(parameters):
+    os._exit(1)
+"""
 SOURCES = {
     "field_function": FIELD_FUNCTION,
     "old_function": OLD_FUNCTION,
     "no_json_function": NO_JSON_FUNCTION,
     "puppet_function": PUPPET_FUNCTION,
+    "killer_function": KILLER_FUNCTION,
 }
+
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -152,7 +168,7 @@ def wait_online(globus: GlobusCloud, *endpoint_ids: str) -> None:
     assert wait_until(lambda: all(map(is_online, endpoint_ids)), 30)
 
 
-def build_rows(framework: Framework, functions: Functions, endpoints: Endpoints) -> list[dict[str, Any]]:
+def build_rows(framework: Framework, functions: Functions, endpoints: Endpoints) -> Rows:
     """A federated endpoint per behaviour of the framework, and some that fail before it or around it."""
     port = int(framework.url.split(":")[2].split("/")[0])
 
@@ -166,33 +182,30 @@ def build_rows(framework: Framework, functions: Functions, endpoints: Endpoints)
     absent = shipped("x", "absent", endpoint_uuid=endpoints.absent)
     models: dict[str, list[dict[str, Any]]] = {
         **{model: [shipped(model, idle_timeout_s=2.0 if model == STALLING else 120.0)] for model in MODELS},
-        **{model: [shipped(model)] for model in NUMBERED},
+        **{model: [shipped(model)] for model in RELAYED},
+        **{model: [other("field_function", model, "field")] for model in RETURNED},
         FIELD: [other("field_function", CHAT, "field")],
         FIELD_FAILING: [other("field_function", "test/failing", "field")],
         NO_JSON: [other("no_json_function", "y", "field")],
         OLD: [other("old_function", "z", "old", endpoint_uuid=endpoints.old)],
         PUPPET: [other("puppet_function", "p", "puppet", relay=True)],
+        KILLER: [other("killer_function", "k", "killer")],
+        IMPATIENT: [shipped(SILENT, "impatient", timeout_s=2.0)],
         DEAD: [shipped("d", "dead", api_port=find_free_port())],
         OFFLINE: [absent],
-        SKIPPING: [absent, shipped(CHAT)],
+        SKIPPING: [absent, shipped(CHAT), shipped(CHAT, "spare")],
     }
     return [federated(pk, model, *targets) for pk, (model, targets) in enumerate(models.items(), 1)]
 
 
 @contextmanager
-def running_site(
-    globus: GlobusCloud, functions: Functions, endpoints: Endpoints, folder: Path, **variables: str
-) -> Iterator[Site]:
-    """A gateway of its own with a framework of its own; `variables` of its environment."""
+def running_site(globus: GlobusCloud, gateway: GatewayServer, build: Callable[[Framework], Rows]) -> Iterator[Site]:
+    """`gateway`, started, with a framework of its own and the rows that `build` makes for it."""
     with running_framework() as framework:
-        gateway = build_gateway(globus, folder, **variables)
         gateway.manage("migrate", "-v0")
-        gateway.load(build_rows(framework, functions, endpoints))
-        wait_online(globus, endpoints.working, endpoints.old)
+        gateway.load(build(framework))
         with gateway:
-            site = Site(gateway, framework, globus, globus.issue_token(ALICE))
-            assert wait_until(lambda: find_status(site, OFFLINE) == "offline", 10)
-            yield site
+            yield Site(gateway, framework, globus, globus.issue_token(ALICE))
 
 
 def build_gateway(globus: GlobusCloud, folder: Path, **variables: str) -> GatewayServer:

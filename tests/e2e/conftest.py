@@ -5,7 +5,22 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from tests.e2e.compute_site import Endpoints, Functions, Site, create_endpoints, register_functions, running_site
+from tests.e2e.compute_site import (
+    OFFLINE,
+    Endpoints,
+    Functions,
+    Rows,
+    Site,
+    build_gateway,
+    build_rows,
+    create_endpoints,
+    find_status,
+    register_functions,
+    running_site,
+    wait_online,
+    wait_until,
+)
+from tests.framework import Framework
 from tests.globus_cloud import GlobusCloud
 
 
@@ -26,8 +41,14 @@ def site_session(
     compute_functions: Functions,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("site")
-    with running_site(globus_session, compute_functions, compute_endpoints, folder) as site:
+    gateway = build_gateway(globus_session, tmp_path_factory.mktemp("site"))
+
+    def build(framework: Framework) -> Rows:
+        wait_online(globus_session, compute_endpoints.working, compute_endpoints.old)
+        return build_rows(framework, compute_functions, compute_endpoints)
+
+    with running_site(globus_session, gateway, build) as site:
+        assert wait_until(lambda: find_status(site, OFFLINE) == "offline", 10)
         yield site
 
 

@@ -20,8 +20,6 @@ from tests.e2e.compute_site import (
 )
 from tests.framework import BUSY, CHAT, FAILING, GARBAGE, PICKY
 
-pytestmark = pytest.mark.xdist_group("gateway-compute")
-
 
 def test_chat_is_answered_with_the_frameworks_own_members(site: Site, client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(model=CHAT, messages=MESSAGES, extra_body={"novel": {"kept": True}})

@@ -13,8 +13,6 @@ from tests.e2e.compute_site import PUPPET, Site, wait_until
 from tests.framework import chunk
 from tests.unit.relay.posts import OTHER_ATTEMPT, end_of, post
 
-pytestmark = pytest.mark.xdist_group("gateway-compute")
-
 HEAD: dict[str, Any] = {"status": 200, "headers": {"content-type": "text/event-stream; charset=utf-8"}}
 WORDS = ("A", " B", " C", " D")
 FORGED = chunk("forged", {"content": " FORGED"}).decode()

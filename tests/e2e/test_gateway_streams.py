@@ -12,7 +12,6 @@ import pytest
 from tests.e2e.compute_site import MESSAGES, SENTENCE, Site, wait_until
 from tests.framework import CHAT, COMPLAINING, SILENT, SLOW, STALLING, TRUNCATED, UNFINISHED
 
-pytestmark = pytest.mark.xdist_group("gateway-compute")
 CUT_S = 2.0
 """Invariant of the wire contract: the client's leaving stops the framework within this time."""
 
