@@ -25,9 +25,8 @@ import urllib.request
 from typing import Any
 
 OPERATIONS = frozenset(["chat/completions", "completions", "embeddings"])  # paths below the framework's /v1/
-CONNECT_TIMEOUT_S = 5.0
 RELAY_TIMEOUT_S = 15.0  # the gateway holds a POST for up to 10 s: that is its backpressure
-RELAY_GIVE_UP_S = 30.0
+CONNECT_TIMEOUT_S, RELAY_GIVE_UP_S = 5.0, 30.0
 PING_INTERVAL_S, STARTED_WAIT_S = 1.0, 3.0
 BATCH_CHARS, BATCH_WAIT_S = 4096, 0.03
 PART_CHARS = 160_000  # a message stays below 1 MiB even where every character is escaped to six bytes
@@ -343,7 +342,8 @@ class Relay:
             status, retry_after_s = link.post(body)
             if status == http.HTTPStatus.OK:
                 break
-            if status not in TRY_AGAIN or time.monotonic() > give_up_at:
+            is_futile = self._last is not None and not self._seq  # the answer is there, the gateway was never heard
+            if status not in TRY_AGAIN or is_futile or time.monotonic() > give_up_at:
                 raise Failure(*ENDINGS.get(status, ("", "the relay is lost")))
             self._is_answered.set()
             for sent in self._sent if status == http.HTTPStatus.CONFLICT else ():

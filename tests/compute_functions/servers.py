@@ -1,10 +1,11 @@
 """Real HTTP servers for the functions that run on clusters: a framework, a relay, a proxy."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -115,6 +116,7 @@ class RelayServer:
     messages: list[dict[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     connections: set[Any] = field(default_factory=set)
+    sockets: list[socket.socket] = field(default_factory=list)
     decide: Callable[[dict[str, Any]], tuple[int, dict[str, str]]] = lambda _message: (200, {})
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
@@ -131,6 +133,12 @@ class RelayServer:
             self.messages.append(message)
             self.arrived.notify_all()
         exchange.reply(status, b"{}", **headers)
+        self.sockets.append(exchange.handler.connection)
+
+    def drop_connections(self) -> None:
+        for connection in self.sockets:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def wait_for(self, found: Callable[[dict[str, Any]], bool], timeout_s: float = 5.0) -> float:
         """When the first message that fits came (`time.monotonic()`)."""
