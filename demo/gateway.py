@@ -35,7 +35,6 @@ def build_gateway_environ(port: int, globus: Mapping[str, str]) -> dict[str, str
         "AUTHORIZED_CLIENTS": ROBOT_ID,
         "RELAY_BASE_URL": f"{origin(port)}/resource_server/relay",
         "GATEWAY_DATA_DIR": str(layout.DATA),
-        "DRAIN_TIMEOUT_S": str(DRAIN_S),
     }
     return build_environ({**defaults, **settings, **globus})
 

@@ -124,7 +124,6 @@ KEYS: tuple[Key, ...] = (
         "300",
         parse_seconds,
     ),
-    Key("DRAIN_TIMEOUT_S", "Seconds that running answers get when the gateway stops.", "900", parse_seconds),
     Key("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO"),
     Key("METRICS_ALLOWED_ADDRESSES", "Comma-separated addresses that may read /metrics.", "127.0.0.1,::1", parse_list),
     Key(
