@@ -1,12 +1,12 @@
 """One HTTP answer in flight."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 
 import aiohttp
 
 from resource_server.backends.base import UpstreamBroken, UpstreamTimeout
+from resource_server.backends.openai_http.patience import Patience
 
 PASSED_HEADERS = ("content-type", "retry-after")
 
@@ -43,6 +43,7 @@ class HTTPUpstream:
         self._deadline = deadline
         self._bytes_left = max_bytes
         self._on_close: Callable[[], None] | None = on_close
+        self._patience = Patience()
 
     async def read(self, wait_s: float) -> bytes | None:
         """The next bytes; see `backends.base.Upstream.read`."""
@@ -69,7 +70,7 @@ class HTTPUpstream:
     async def _wait(self, wait_s: float) -> bytes:
         """Wait for bytes or the end. Interrupted at any moment it leaves what has come in aiohttp's buffer."""
         self._check_connected()
-        async with asyncio.timeout(wait_s):
+        with self._patience.limit(wait_s):
             return await self._content.readany()
 
     def _check_connected(self) -> None:
@@ -82,5 +83,6 @@ class HTTPUpstream:
         """Give the place back, and the connection up unless the answer is complete."""
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
+            self._patience.close()
             self._response.close()
             on_close()
