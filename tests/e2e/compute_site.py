@@ -131,20 +131,26 @@ class Site:
         base_url = f"{self.gateway.base_url}/v1"
         return openai.OpenAI(base_url=base_url, api_key=self.token, max_retries=0, timeout=30)
 
-    def post(self, body: dict[str, Any], **options: Any) -> requests.Response:
+    def post(self, body: dict[str, Any], *, stream: bool = False, timeout_s: float = 30) -> requests.Response:
         """Ask for a chat completion by plain HTTP."""
         url = f"{self.gateway.base_url}/v1/chat/completions"
         document = {"messages": MESSAGES, **body}
-        return requests.post(url, json=document, headers=self.headers, timeout=30, **options)
+        return requests.post(url, json=document, headers=self.headers, stream=stream, timeout=timeout_s)
 
 
 def register_functions(globus: GlobusCloud, folder: Path) -> Functions:
-    """Run the shipped script as the documentation says, and register the tests' own functions."""
-    done = run_registration(folder, sdk_environment(globus))
-    assert done.returncode == 0, done.stderr
+    """The shipped function and the tests' own."""
+    shipped = register_shipped_function(globus, folder)
     token = globus.admin.issue_token(SERVICE_ACCOUNT_ID, COMPUTE_SCOPE)
     others = {name: register_source(globus.url, token, name, source) for name, source in SOURCES.items()}
-    return Functions((folder / UUID_FILE).read_text().strip(), others)
+    return Functions(shipped, others)
+
+
+def register_shipped_function(globus: GlobusCloud, folder: Path) -> str:
+    """Run the shipped script as the documentation says; the function's UUID."""
+    done = run_registration(folder, sdk_environment(globus))
+    assert done.returncode == 0, done.stderr
+    return (folder / UUID_FILE).read_text().strip()
 
 
 def create_endpoints(globus: GlobusCloud) -> Endpoints:
@@ -168,13 +174,18 @@ def wait_online(globus: GlobusCloud, *endpoint_ids: str) -> None:
     assert wait_until(lambda: all(map(is_online, endpoint_ids)), 30)
 
 
+def build_target(framework: Framework, model: str, **fields: Any) -> dict[str, Any]:
+    """A target whose function relays what `framework` says."""
+    port = int(framework.url.split(":")[2].split("/")[0])
+    return {"framework": "vllm", "model": model, "api_port": port, "relay": True, **fields}
+
+
 def build_rows(framework: Framework, functions: Functions, endpoints: Endpoints) -> Rows:
     """A federated endpoint per behaviour of the framework, and some that fail before it or around it."""
-    port = int(framework.url.split(":")[2].split("/")[0])
 
     def shipped(model: str, cluster: str = "test", **fields: Any) -> dict[str, Any]:
-        row = {"cluster": cluster, "framework": "vllm", "model": model, "api_port": port, "relay": True}
-        return {**row, "endpoint_uuid": endpoints.working, "function_uuid": functions.shipped, **fields}
+        place = {"cluster": cluster, "endpoint_uuid": endpoints.working, "function_uuid": functions.shipped}
+        return build_target(framework, model, **{**place, **fields})
 
     def other(name: str, model: str, cluster: str, **fields: Any) -> dict[str, Any]:
         return shipped(model, cluster, **{"relay": False, "function_uuid": functions.others[name], **fields})
