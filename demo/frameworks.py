@@ -7,6 +7,7 @@ import sys
 from demo import layout
 from demo.catalogue import Models
 from demo.environment import build_environ
+from demo.openmp import find_openmp
 from demo.ports import is_answering, pick_free_port
 from demo.processes import Children, Program
 
@@ -29,4 +30,4 @@ def start_frameworks(children: Children, models: Models) -> dict[str, int]:
 def _program(port: int, options: list[str]) -> Program:
     name = "embedding server" if "--embedding" in options else "chat server"
     argv = [sys.executable, "-m", "demo.llm_server", "--port", str(port), *options]
-    return Program(name, argv, build_environ({}), layout.ROOT, end_signal=signal.SIGKILL)
+    return Program(name, argv, build_environ(find_openmp()), layout.ROOT, end_signal=signal.SIGKILL)

@@ -72,6 +72,7 @@ class Process:
         deadline = time.monotonic() + timeout_s
         while not is_ready():
             if not self.is_running or time.monotonic() > deadline:
+                self.kill()
                 raise self._failure("is not ready")
             time.sleep(0.01)
 
