@@ -30,6 +30,14 @@ def comment(text: str) -> bytes:
     return b": " + " ".join(text.split()).encode() + b"\n\n"
 
 
+def find_error(document: dict[str, object]) -> dict[str, object] | None:
+    """The error that a framework put where an answer should be, in OpenAI's form or vLLM's flat one, else `None`."""
+    if document.get("object") == "error":
+        return document
+    error = document.get("error")
+    return error if error is None or isinstance(error, dict) else {"message": str(error)}
+
+
 class StreamTap:
     """Passes a framework's stream on, frame by frame, and keeps what accounting and the ending depend on.
 
@@ -151,9 +159,8 @@ class StreamTap:
         document = orjson.loads(data)
         if not isinstance(document, dict):
             raise ValueError("the event's data is no JSON object")
-        if document.get("error") is not None or document.get("object") == "error":
-            error = document.get("error", document)
-            self.error = error if isinstance(error, dict) else {"message": str(error)}
+        self.error = find_error(document)
+        if self.error is not None:
             return False
         usage = Usage.from_json(document.get("usage"))
         self.usage = usage or self.usage

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator, Callable
 
 from resource_server.backends.base import BackendFailure, UpstreamTimeout
 from resource_server.domain.errors import DeadlineExceeded, GatewayError, StreamInterrupted
+from resource_server.domain.ranking import Candidate
 from resource_server.domain.sse import DONE, StreamTap, comment, error_event
-from resource_server.services.attempts import Begun
+from resource_server.services.attempts import Attempts, Begun
 
 HEARTBEAT_S = 5.0
 LAST_WORD_S = 1.0
@@ -19,22 +20,38 @@ _COMMENT = comment("waiting")
 class AnswerStream:
     """The bytes of one streamed answer (wire contract 4).
 
-    `on_end` is called exactly once, with the tap (`None` if the answer never began), the error that ended the stream
-    (`None` if there is none) and whether the client left before the end.
+    `on_end` is called at most once after `begin` has returned, with the tap (`None` if the answer never began), the
+    error that ended the stream (`None` if there is none) and whether the client left before the end.
     """
 
     def __init__(
-        self,
-        opening: asyncio.Task[Begun],
-        idle_timeout_s: float,
-        on_end: Callable[[StreamTap | None, GatewayError | None, bool], None],
+        self, attempts: Attempts, on_end: Callable[[StreamTap | None, GatewayError | None, bool], None]
     ) -> None:
-        self._opening = opening
-        self._idle_timeout_s = idle_timeout_s
+        self._attempts = attempts
+        self._announced = attempts.current
+        self._opening = asyncio.create_task(attempts.first_content(), name="open stream")
         self._on_end = on_end
         self._begun: Begun | None = None
         self._ended = False
+        self._closed = False
         self._events = self._produce()
+
+    async def begin(self, wait_s: float) -> Candidate:
+        """Wait for the first content, at most `wait_s` seconds, and tell who answers, as far as is known by then.
+
+        Raises:
+            GatewayError: no candidate answers. Then, as after a cancellation, nothing is left to close or to settle.
+        """
+        try:
+            await asyncio.wait({self._opening}, timeout=wait_s)
+            if self._opening.done():
+                self._opening.result()
+        except BaseException:
+            self._ended = True
+            await self.aclose()
+            raise
+        self._announced = self._attempts.current
+        return self._announced
 
     def __aiter__(self) -> "AnswerStream":
         return self
@@ -44,29 +61,40 @@ class AnswerStream:
 
     async def aclose(self) -> None:
         """Cancel what still runs upstream and settle; a generator that never ran would not do it in a `finally`."""
-        await self._events.aclose()
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._events.aclose()
+            await self._close_upstream()
+        finally:
+            self._end(None, left=True)
+
+    async def _close_upstream(self) -> None:
         if not self._opening.done():
             self._opening.cancel()
             await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
-        if self._begun is None and not self._opening.cancelled() and self._opening.exception() is None:
+        if self._opening.done() and not self._opening.cancelled() and self._opening.exception() is None:
             self._begun = self._opening.result()
-        if self._begun is not None:
             await self._begun.upstream.aclose()
-        self._end(None, left=True)
 
     async def _produce(self) -> AsyncGenerator[bytes, None]:
-        while not self._opening.done():
+        while True:
+            if self._attempts.current is not self._announced:
+                self._announced = self._attempts.current
+                target = self._announced.place.target
+                yield comment(f"moved to {target.cluster}/{target.framework}")
+            if self._opening.done():
+                break
             await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
             if not self._opening.done():
                 yield _COMMENT
         failure: GatewayError | None = None
         try:
             begun = self._begun = self._opening.result()
-            if begun.head:
-                yield begun.head
-            if not begun.is_complete:
-                async for data in self._relay(begun):
-                    yield data
+            yield begun.head
+            async for data in self._relay(begun):
+                yield data
         except GatewayError as error:
             failure = error
         # The account is settled before the last bytes go: what a client has seen complete is on record.
@@ -76,6 +104,7 @@ class AnswerStream:
     async def _relay(self, begun: Begun) -> AsyncGenerator[bytes, None]:
         """Everything after the head. Raises the error with which the stream must end."""
         tap = begun.tap
+        idle_timeout_s = self._attempts.current.place.target.idle_timeout_s
         heard_at = time.monotonic()
         while True:
             data, out = await _next(begun, LAST_WORD_S if tap.done else HEARTBEAT_S)
@@ -84,7 +113,7 @@ class AnswerStream:
             if not data and (data is not None or tap.done):
                 break
             if data is None:
-                if time.monotonic() - heard_at > self._idle_timeout_s:
+                if time.monotonic() - heard_at > idle_timeout_s:
                     raise StreamInterrupted("The model fell silent in the middle of its answer.")
                 yield _COMMENT
             else:

@@ -25,7 +25,7 @@ from resource_server.backends.base import (
 from resource_server.domain.body import RequestBody, encode_for_target
 from resource_server.domain.errors import BackendError, DeadlineExceeded, GatewayError, Overloaded
 from resource_server.domain.ranking import Candidate
-from resource_server.domain.sse import StreamTap
+from resource_server.domain.sse import StreamTap, find_error
 from resource_server.domain.usage import Usage
 from resource_server.services.upstream_errors import (
     BUSY_MESSAGE,
@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 WAIT_S = 5.0
 """How long one read may wait; the call's deadline bounds the whole."""
+REFUSAL_WAIT_S = 1.0
+"""How long a refusal's own words are waited for: the next candidate waits with us."""
 ERROR_BODY_CAP = 64 * 1024
 ANSWER_CAP = 64 * 1024 * 1024
 
@@ -52,13 +54,12 @@ class WholeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A stream whose first content-bearing event has come (or that ended honestly without one)."""
+    """A stream whose first content-bearing event has come."""
 
     upstream: Upstream
     tap: StreamTap
     head: bytes
     """What may go to the client already."""
-    is_complete: bool
 
 
 class Attempts:
@@ -93,15 +94,16 @@ class Attempts:
         """A stream up to its first content-bearing event. Raises as `whole_answer`."""
         while True:
             upstream = await self._open()
-            tap = StreamTap(include_usage=self._body.include_usage)
+            begun = None
             try:
-                return await _until_content(upstream, tap)
+                begun = await _until_content(upstream, StreamTap(include_usage=self._body.include_usage))
             except BackendFailure as exc:
-                await upstream.aclose()
                 self._note(exc)
-            except asyncio.CancelledError:
-                await upstream.aclose()
-                raise
+            else:
+                return begun
+            finally:
+                if begun is None:
+                    await upstream.aclose()
 
     async def _open(self) -> Upstream:
         while self._left:
@@ -130,8 +132,9 @@ class Attempts:
     async def _refused(self, upstream: Upstream) -> None:
         """Note the framework's refusal; raise it where no other target would decide otherwise."""
         try:
-            body = await read_whole(upstream, ERROR_BODY_CAP)
-        except BackendFailure:
+            async with asyncio.timeout(REFUSAL_WAIT_S):
+                body = await read_whole(upstream, ERROR_BODY_CAP)
+        except (BackendFailure, TimeoutError):
             body = b""
         finally:
             await upstream.aclose()
@@ -189,6 +192,8 @@ def _check_whole(body: bytes) -> WholeAnswer:
         raise UpstreamBroken("the answer is not JSON") from exc
     if not isinstance(document, dict):
         raise UpstreamBroken("the answer is no JSON object")
+    if find_error(document) is not None:
+        raise UpstreamUnavailable("the framework reported an error with status 200")
     return WholeAnswer(body, Usage.from_json(document.get("usage")))
 
 
@@ -207,8 +212,6 @@ async def _until_content(upstream: Upstream, tap: StreamTap) -> Begun:
         if tap.error is not None:
             raise UpstreamUnavailable("the framework reported an error before any content")
         if tap.content_started:
-            return Begun(upstream, tap, b"".join(head), is_complete=False)
+            return Begun(upstream, tap, b"".join(head))
         if not data:
-            if tap.finished or tap.done:
-                return Begun(upstream, tap, b"".join(head), is_complete=True)
             raise UpstreamBroken("the stream ended before any content")

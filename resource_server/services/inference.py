@@ -1,10 +1,10 @@
 """The main use case: one inference request, from an authenticated caller to an answer."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from resource_server.backends.base import Backend
 from resource_server.domain.body import RequestBody, check_for_target, parse_body
@@ -20,7 +20,7 @@ from resource_server.services.access import Path, resolve
 from resource_server.services.answer_stream import AnswerStream
 from resource_server.services.attempts import Attempts
 from resource_server.services.catalogue import Catalogue
-from resource_server.services.ledger import Entry, Ledger
+from resource_server.services.ledger import CLIENT_LEFT, Entry, Ledger
 from resource_server.services.usage import usage_of_stream
 
 logger = logging.getLogger(__name__)
@@ -60,8 +60,7 @@ class Inference:
 
     async def answer(self, caller: Caller, request: InferenceRequest) -> Reply | StreamReply:
         """The whole answer, or one that streams. Raises `GatewayError`; either way one entry is on record."""
-        entry = self._ledger.open(caller.principal, request.request_id, request.operation, request.received_at)
-        try:
+        with self._ledger.open(caller.principal, request.request_id, request.operation, request.received_at) as entry:
             body = parse_body(request.body, request.operation)
             entry.model, entry.stream = body.model, body.stream
             candidates = await self._candidates(caller, request.path, body)
@@ -71,12 +70,6 @@ class Inference:
             if body.stream:
                 return await self._stream(request, attempts, entry, routed_at)
             return await self._whole(request, attempts, entry, routed_at)
-        except GatewayError as error:
-            entry.close(error.http_status, error_code=error.code)
-            raise
-        except asyncio.CancelledError:
-            entry.close(499, cancelled=True)
-            raise
 
     async def _candidates(self, caller: Caller, path: Path, body: RequestBody) -> list[Candidate]:
         places = await resolve(self._catalogue.snapshot(), caller, path, body.model)
@@ -91,8 +84,8 @@ class Inference:
             answer = await attempts.whole_answer()
         finally:
             entry.place = attempts.current.place
-        entry.close(200, usage=answer.usage)
-        return Reply(answer.body, 200, _headers(request, attempts.current, routed_at))
+        entry.close(HTTPStatus.OK, usage=answer.usage)
+        return Reply(answer.body, HTTPStatus.OK, _headers(request, attempts.current, routed_at))
 
     async def _stream(
         self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float
@@ -105,20 +98,16 @@ class Inference:
                 logger.warning(
                     "stream_failed request_id=%s code=%s cause=%.300s", request.request_id, code, error.__cause__
                 )
-            entry.close(499 if left else 200, usage=usage, estimated=estimated, error_code=code, cancelled=left)
+            status = CLIENT_LEFT if left else HTTPStatus.OK
+            entry.close(status, usage=usage, estimated=estimated, error_code=code, cancelled=left)
 
-        entry.place = attempts.current.place
-        opening = asyncio.create_task(attempts.first_content(), name=f"open {request.request_id}")
-        stream = AnswerStream(opening, attempts.current.place.target.idle_timeout_s, end)
+        stream = AnswerStream(attempts, end)
         try:
-            await asyncio.wait({opening}, timeout=FIRST_EVENT_WAIT_S)
-            if opening.done():
-                opening.result()  # an early failure gets a status of its own
-        except BaseException:
-            await stream.aclose()
-            raise
+            candidate = await stream.begin(FIRST_EVENT_WAIT_S)
+        finally:
+            entry.place = attempts.current.place
         entry.first_byte()
-        return StreamReply(stream, _headers(request, attempts.current, routed_at))
+        return StreamReply(stream, _headers(request, candidate, routed_at))
 
 
 def _fitting(body: RequestBody, places: list[Place]) -> list[Place]:

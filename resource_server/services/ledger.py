@@ -1,18 +1,29 @@
 """One record per inference request, whatever becomes of it."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
 
 from resource_server.accounting.record import RequestRecord
 from resource_server.domain.catalogue import Place
+from resource_server.domain.errors import GatewayError
 from resource_server.domain.operations import Operation
 from resource_server.domain.principal import Principal
 from resource_server.domain.usage import Usage
 from resource_server.services.metrics import count_request
 
+CLIENT_LEFT = 499
+"""The status on record, as nginx writes it, where the client saw none."""
+
 
 class Entry:
-    """The record of one request while it runs; `close` writes it, once."""
+    """The record of one request while it runs; `close` writes it, once.
+
+    Leaving its ``with`` by an exception closes it as failed; otherwise the answer closes it, at its own end.
+    """
 
     def __init__(
         self,
@@ -33,6 +44,19 @@ class Entry:
         self.model = ""
         self.stream = False
         self.place: Place | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if isinstance(error, GatewayError):
+            self.close(error.http_status, error_code=error.code)
+        elif isinstance(error, asyncio.CancelledError):
+            self.close(CLIENT_LEFT, cancelled=True)
+        elif error is not None:
+            self.close(HTTPStatus.INTERNAL_SERVER_ERROR, error_code=GatewayError.code)
 
     def first_byte(self) -> None:
         """The answer begins now."""
@@ -66,7 +90,7 @@ class Entry:
             cluster=target.cluster if target else "",
             framework=target.framework if target else "",
             target_model=target.model if target else "",
-            status=status,
+            status=int(status),
             error_code=error_code,
             stream=self.stream,
             prompt_tokens=usage.prompt_tokens,
