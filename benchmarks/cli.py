@@ -8,14 +8,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import http_part
-from benchmarks.figures import Verdict, judge_http
+from benchmarks.figures import Verdict, judge_http, judge_tasks
 from benchmarks.imports import measure_imports_mb
 from benchmarks.processes import BenchmarkError, Cores, Programs, allow_open_files
-from benchmarks.report import format_http, format_verdicts, say
-from benchmarks.targets.cloud import start_cloud
+from benchmarks.report import format_http, format_tasks, format_verdicts, say
+from benchmarks.targets.cloud import Cloud, start_cloud
+from benchmarks.targets.peers import start_mock
+from benchmarks.targets.target import Target
+from benchmarks.tasks import part as task_part
 
 DESCRIPTION = "Measure the gateway beside its peers, on this machine, as ratios of one run. The last line is JSON."
 
@@ -40,23 +44,34 @@ def main(argv: Sequence[str]) -> int:
 
 def _measure(options: argparse.Namespace) -> dict[str, object]:
     cores = Cores()
-    print(f"# Inference gateway, measured\n\n{describe_machine(cores)}\n")
-    verdicts: list[Verdict] = []
+    print(f"# Inference gateway, measured\n\n{describe_machine(cores)}")
     document: dict[str, object] = {"quick": options.quick, "pinned": cores.is_pinned}
+    verdicts: list[Verdict] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Programs(Path(folder), cores) as programs:
-        cloud = start_cloud(programs)
-        sizes = http_part.QUICK if options.quick else http_part.FULL
-        imports_mb = measure_imports_mb(programs)
-        targets, absent = http_part.start_targets(programs, cloud)
-        figures = http_part.measure(programs, targets, sizes, say)
-        print(format_http(figures, absent))
-        print(f"\nRSS of a process that only imports what the gateway imports: {imports_mb:.0f} MB\n")
-        document |= {"http": figures, "absent": absent, "rss_imports_mb": imports_mb}
-        verdicts += judge_http(figures)
-    print(format_verdicts(verdicts))
-    document["bounds"] = {each.name: {"value": each.value, "bound": each.bound, "is_within": each.is_within}
-                          for each in verdicts}  # fmt: skip
+        cloud, mock = start_cloud(programs), start_mock(programs)
+        if options.only != "tasks":
+            verdicts += _measure_http(document, programs, cloud, mock)
+        if options.only != "http":
+            sizes = task_part.QUICK if options.quick else task_part.FULL
+            tasks = task_part.measure(programs, cloud, mock, sizes, say)
+            print(f"\n{format_tasks(tasks)}")
+            document["tasks"] = tasks
+            verdicts += judge_tasks(tasks)
+    print(f"\n{format_verdicts(verdicts)}\n")
+    document["bounds"] = [{**asdict(each), "is_within": each.is_within} for each in verdicts]
     return document
+
+
+def _measure_http(document: dict[str, object], programs: Programs, cloud: Cloud, mock: Target) -> list[Verdict]:
+    sizes = http_part.QUICK if document["quick"] else http_part.FULL
+    imports_mb = measure_imports_mb(programs)
+    with Programs(programs.folder, programs.cores) as peers:  # they are gone when the next part begins
+        targets, absent = http_part.start_targets(peers, cloud, mock)
+        figures = http_part.measure(peers, targets, sizes, say)
+    print(f"\n{format_http(figures, absent)}")
+    print(f"\nRSS of a process that only imports what the gateway imports: {imports_mb:.0f} MB")
+    document |= {"http": figures, "absent": absent, "rss_imports_mb": imports_mb}
+    return judge_http(figures)
 
 
 def describe_machine(cores: Cores) -> str:

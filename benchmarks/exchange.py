@@ -13,7 +13,7 @@ SLOW = "bench/slow"
 """`SLOW_EVENTS_PER_S` per stream, for very many streams."""
 MODELS = (PACED, BURST, SLOW)
 
-EVENTS_PER_S = 30.0
+EVENTS_PER_S = 40.0
 SLOW_EVENTS_PER_S = 8.0
 BURST_EVENTS = 10
 CHAT_PATH = "/v1/chat/completions"

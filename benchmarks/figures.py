@@ -12,7 +12,8 @@ Figures = Mapping[str, Mapping[str, float]]
 MOCK = "mock directly"
 GATEWAY = "gateway, openai_http"
 SIMULATED = "gateway, simulated"
-BARE = "ninja + aiohttp, bare"
+BARE = "ninja + aiohttp, hop-free"
+"""Django's handler without its hops: what the bounds are multiples of."""
 
 _SMALL = 10
 

@@ -16,9 +16,9 @@ from benchmarks.statistics import medians
 from benchmarks.targets.cloud import Cloud
 from benchmarks.targets.gateway import UNARY, start_gateway
 from benchmarks.targets.peers import (
-    start_mock,
     start_nginx,
     start_ninja_aiohttp,
+    start_ninja_hopfree,
     start_ninja_httpx,
     start_vllm_router,
 )
@@ -39,24 +39,23 @@ class Sizes:
     """How much is measured."""
 
     rounds: int = 3
-    seconds: float = 2.0
-    paired_seconds: float = 1.5
-    events: int = 120
+    seconds: float = 1.5
+    paired_seconds: float = 1.0
+    events: int = 160
     many_events: int = 40
 
 
 FULL = Sizes()
-QUICK = Sizes(rounds=1, seconds=1.0, paired_seconds=0.5, events=60, many_events=24)
+QUICK = Sizes(rounds=1, seconds=1.0, paired_seconds=0.5, events=100, many_events=24)
 
 Figures = dict[str, dict[str, float]]
 """Target → figure → value."""
 
 
-def start_targets(programs: Programs, cloud: Cloud) -> tuple[list[Target], dict[str, str]]:
+def start_targets(programs: Programs, cloud: Cloud, mock: Target) -> tuple[list[Target], dict[str, str]]:
     """Every target that can be had, each having answered once; and the reason for each that is absent."""
-    mock = start_mock(programs)
-    found = [*start_gateway(programs, cloud, mock), start_ninja_aiohttp(programs, mock)]
-    found += [start_ninja_httpx(programs, mock)]
+    found = start_gateway(programs, cloud, mock)
+    found += [start(programs, mock) for start in (start_ninja_hopfree, start_ninja_aiohttp, start_ninja_httpx)]
     absent: dict[str, str] = {}
     for name, start in (("nginx", start_nginx), ("vllm-router", start_vllm_router)):
         peer = start(programs, mock)
@@ -75,8 +74,8 @@ def measure(programs: Programs, targets: list[Target], sizes: Sizes, say: Callab
             say(f"round {number + 1} of {sizes.rounds}: {target.name}")
             found = _measure_once(programs, target, targets[0], sizes)
             if number == 0:
-                say(f"{MANY_STREAMS} streams: {target.name}")
-                found |= _measure_many(programs, target, sizes)
+                say(f"bursts, {MANY_STREAMS} streams: {target.name}")
+                found |= _measure_bursts(programs, target, sizes) | _measure_many(programs, target, sizes)
             rounds[target.name].append(found)
     return {name: medians(found) for name, found in rounds.items()}
 
@@ -104,10 +103,14 @@ def _measure_once(programs: Programs, target: Target, mock: Target, sizes: Sizes
         found |= {name: alone[name] for name in ("added_p50_ms", "added_p99_ms", "mock_p50_ms")}
     streams = replace(plan, kind="streams", concurrency=STREAMS, events=sizes.events, model=target.model(PACED))
     found["cpu_us_per_event"] = _cost_of_event(_run(programs, target, streams))
-    if target.bursts:
-        burst = _run(programs, target, replace(streams, model=target.model(BURST)))
-        found["cpu_us_per_burst_event"] = _cost_of_event(burst)
     return found
+
+
+def _measure_bursts(programs: Programs, target: Target, sizes: Sizes) -> dict[str, float]:
+    if not target.bursts:
+        return {}
+    plan = Plan("streams", target.address, target.model(BURST), concurrency=STREAMS, events=sizes.events)
+    return {"cpu_us_per_burst_event": _cost_of_event(_run(programs, target, plan))}
 
 
 def _measure_many(programs: Programs, target: Target, sizes: Sizes) -> dict[str, float]:

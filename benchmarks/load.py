@@ -15,6 +15,7 @@ from benchmarks.statistics import quantile
 
 _OK = 200
 _GRACE_S = 30.0
+_SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 
 async def run(plan: Plan) -> dict[str, float]:
@@ -112,7 +113,7 @@ def _check(answer: Answer) -> float:
 
 def _latencies(prefix: str, durations_s: list[float]) -> dict[str, float]:
     ordered = sorted(durations_s)
-    return {f"{prefix}{name}_ms": quantile(ordered, share) * 1000 for name, share in (("p50", 0.5), ("p99", 0.99))}
+    return {f"{prefix}{name}_ms": quantile(ordered, share) * 1000 for name, share in _SHARES}
 
 
 if __name__ == "__main__":

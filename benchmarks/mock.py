@@ -73,7 +73,7 @@ class MockServer(asyncio.Protocol):
         if number:
             self._transport.write(writes[number - 1])
         if number < len(writes):
-            due_at = started_at + (number + 1) * interval_s
+            due_at = started_at + number * interval_s
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(due_at, self._play, writes, number + 1, started_at, interval_s)
 

@@ -15,6 +15,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 
 ROOT = Path(__file__).resolve().parent.parent
 END_WAIT_S = 10.0
+RUN_WAIT_S = 120.0
 OPEN_FILES = 8192
 
 
@@ -120,16 +121,16 @@ class Programs:
         self._stack.callback(program.stop)
         return program
 
-    def run(self, command: Sequence[str], environ: Mapping[str, str] | None = None, wait_s: float = 120.0) -> str:
+    def run(self, command: Sequence[str], environ: Mapping[str, str] | None = None, *, cwd: Path = ROOT) -> str:
         """Run one to its end beside the target and return what it printed. Raises `BenchmarkError`."""
         with self.cores.inherited(self.cores.others):
             done = subprocess.run(
                 command,
                 env={**os.environ, **(environ or {})},
-                cwd=ROOT,
+                cwd=cwd,
                 capture_output=True,
                 text=True,
-                timeout=wait_s,
+                timeout=RUN_WAIT_S,
                 check=False,
             )
         if done.returncode != 0:

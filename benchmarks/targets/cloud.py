@@ -2,7 +2,10 @@
 
 import json
 import sys
+import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.processes import Programs
 from globus_local.admin_client import Admin
@@ -13,6 +16,7 @@ PROVIDER_ID = "be7c0000-0000-4000-8000-00000000d001"
 PERSON_ID = "be7c0000-0000-4000-8000-00000000b001"
 GROUP_ID = "be7c0000-0000-4000-8000-00000000a001"
 SECRET = "benchmarks-only"  # noqa: S105 - of a cloud that lives for minutes, on loopback
+_COMPUTE_SCOPE = "https://auth.globus.org/scopes/facd7ccc-c5f4-42aa-916b-a0e270e2c2a9/all"
 
 _SEED = {
     "providers": [{"id": PROVIDER_ID, "name": "Site", "domains": ["site.example.org"]}],
@@ -36,6 +40,15 @@ class Cloud:
     def issue_token(self) -> str:
         """An access token for the gateway."""
         return self.admin.issue_token(PERSON_ID, f"https://auth.globus.org/scopes/{GATEWAY_ID}/action_all")
+
+    def call_compute(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Call the Compute web service as the service account; answers the decoded JSON."""
+        token = self.admin.issue_token(SERVICE_ACCOUNT_ID, _COMPUTE_SCOPE)
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310 - a loopback address of ours
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            return json.load(response)
 
     def environ(self) -> dict[str, str]:
         """What leads the Globus SDKs, and a gateway with its credentials, to it."""

@@ -19,14 +19,14 @@ from inference_gateway.environment import KEYS
 
 UNARY = "simulated/unary"
 _SIMULATED = {PACED: "simulated/paced", SLOW: "simulated/slow"}
-_PATH = "/resource_server/v1/chat/completions"
+CHAT_PATH = "/resource_server/v1/chat/completions"
 
 
 def start_gateway(programs: Programs, cloud: Cloud, mock: Target) -> list[Target]:
     """One gateway, as two targets: ``openai_http`` to the mock, and ``simulated``. Raises `BenchmarkError`."""
     port = find_free_port()
     program = serve_gateway(programs, port, cloud, build_rows(f"http://127.0.0.1:{mock.address.port}/v1"))
-    address = Address(port, _PATH, {"Authorization": f"Bearer {cloud.issue_token()}"})
+    address = Address(port, CHAT_PATH, {"Authorization": f"Bearer {cloud.issue_token()}"})
     over_http = Target("gateway, openai_http", program, address, defers=True)
     simulated = replace(over_http, name="gateway, simulated", models=_SIMULATED, is_mock=False, bursts=False)
     return [over_http, simulated]

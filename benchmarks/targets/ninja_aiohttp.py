@@ -55,12 +55,13 @@ def _resolve(route: str) -> ResolverMatch:
 async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """The ASGI application."""
     if scope["type"] == "lifespan":
-        await _live(receive, send)
+        await live(receive, send)
     elif scope["type"] == "http":
         await _answer(scope, receive, send)
 
 
-async def _live(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+async def live(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Open the session for as long as the server runs."""
     await receive()
     _Upstream.session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),

@@ -50,7 +50,12 @@ def start_mock(programs: Programs) -> Target:
 
 def start_ninja_aiohttp(programs: Programs, mock: Target) -> Target:
     """The bare view."""
-    return _start_uvicorn(programs, mock, "ninja + aiohttp, bare", "ninja_aiohttp", "on")
+    return _start_uvicorn(programs, mock, "ninja + aiohttp, raw entry", "ninja_aiohttp", "on")
+
+
+def start_ninja_hopfree(programs: Programs, mock: Target) -> Target:
+    """The same view behind Django's handler without its hops."""
+    return _start_uvicorn(programs, mock, "ninja + aiohttp, hop-free", "ninja_hopfree", "on")
 
 
 def start_ninja_httpx(programs: Programs, mock: Target) -> Target:
@@ -91,7 +96,7 @@ def _start_uvicorn(programs: Programs, mock: Target, name: str, module: str, lif
     environ: Mapping[str, str] = {
         "MOCK_URL": f"http://127.0.0.1:{mock.address.port}",
         "DJANGO_SETTINGS_MODULE": "benchmarks.targets.ninja_settings",
-        "VIEW": view,
+        "VIEW": "benchmarks.targets.ninja_httpx" if module == "ninja_httpx" else "benchmarks.targets.ninja_aiohttp",
     }
     return _ready(Target(name, programs.start(module, command, environ, is_target=True), Address(port)))
 

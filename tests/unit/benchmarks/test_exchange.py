@@ -34,7 +34,7 @@ def test_pace_of_keeps_the_average_of_a_burst(model: str, at_once: int) -> None:
     interval_s, events = pace_of(model)
 
     assert events == at_once
-    assert interval_s / events == pytest.approx(1 / (8 if model == SLOW else 30))
+    assert interval_s / events == pytest.approx(1 / (8 if model == SLOW else 40))
 
 
 class _Seen:
