@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from inference_gateway.parsers import (
     parse_bool,
     parse_count,
+    parse_level,
     parse_list,
     parse_providers,
     parse_seconds,
@@ -124,7 +125,7 @@ KEYS: tuple[Key, ...] = (
         "300",
         parse_seconds,
     ),
-    Key("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO"),
+    Key("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO", parse_level),
     Key("METRICS_ALLOWED_ADDRESSES", "Comma-separated addresses that may read /metrics.", "127.0.0.1,::1", parse_list),
     Key(
         "POSTGRES_DB",

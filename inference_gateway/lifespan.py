@@ -35,8 +35,8 @@ class Lifespan:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
                 self.entry = None
-        except OSError as exc:
-            logger.exception("startup_failed")
+        except (OSError, ValueError) as exc:  # of the operator's making; its sentence says what to change
+            logger.error("startup_failed error=%s: %s", type(exc).__name__, exc)  # noqa: TRY400
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
         await send({"type": "lifespan.shutdown.complete"})

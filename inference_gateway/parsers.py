@@ -35,6 +35,13 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+def parse_level(text: str) -> str:
+    """The name of a logging level, in any case."""
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("write DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
 def parse_list(text: str) -> tuple[str, ...]:
     """Items between commas, semicolons or spaces."""
     return tuple(item for item in _SEPARATORS.split(text) if item)

@@ -3,6 +3,7 @@
 Development (DEBUG=True) may be loose; production may not.
 """
 
+import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +13,8 @@ from django.core.checks import Warning as Caution
 
 from resource_server.domain.settings import Settings
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _MIN_KEY_LENGTH = 50
+_EXAMPLE_PASSWORD = "inferencedevpwd"  # noqa: S105 - of .env.example
 
 
 def check_settings(**_kwargs: Any) -> list[CheckMessage]:
@@ -30,18 +31,17 @@ def find_problems(settings: Settings) -> list[CheckMessage]:
 
 
 def _find_sharing_problems(settings: Settings) -> list[CheckMessage]:
-    problems: list[CheckMessage] = []
     if settings.number("WEB_CONCURRENCY") > 1:
-        problems += [
-            Error(
-                f"WEB_CONCURRENCY is over 1, but {key} is not set: the processes would not see each other's state.",
-                hint=f"Set {key}, or WEB_CONCURRENCY=1.",
-                id=f"gateway.E00{number}",
-            )
-            for number, key in ((1, "PGHOST"), (2, "REDIS_URL"))
-            if not settings.text(key)
-        ]
-    return problems
+        reason, way_out = "the processes would not see each other's state", "WEB_CONCURRENCY=1"
+    elif not settings.flag("DEBUG"):
+        reason, way_out = "what one process keeps is no basis for production", "DEBUG=True for development"
+    else:
+        return []
+    return [
+        Error(f"{key} is not set: {reason}.", hint=f"Set {key}, or {way_out}.", id=f"gateway.E00{number}")
+        for number, key in ((1, "PGHOST"), (2, "REDIS_URL"))
+        if not settings.text(key)
+    ]
 
 
 def _find_secret_problems(settings: Settings) -> list[CheckMessage]:
@@ -60,27 +60,29 @@ def _find_secret_problems(settings: Settings) -> list[CheckMessage]:
         problems.append(
             Error("ALLOWED_HOSTS holds '*'.", hint="Name the hosts that the gateway answers to.", id="gateway.E004")
         )
+    if settings.text("PGPASSWORD") == _EXAMPLE_PASSWORD:
+        problems.append(
+            Error("PGPASSWORD is the example's.", hint="Give the database a password of its own.", id="gateway.E007")
+        )
     return problems
 
 
 def _find_globus_problems(settings: Settings) -> list[CheckMessage]:
-    problems: list[CheckMessage] = []
-    for name in ("GLOBUS_APPLICATION_ID", "GLOBUS_APPLICATION_SECRET"):
-        value = settings.text(name)
-        if not value or value.startswith("<"):
-            problems.append(
-                Error(
-                    f"{name} has no value: no token can be verified.",
-                    hint="Register a service API application with Globus (README) and put its values into .env.",
-                    id="gateway.E005",
-                )
-            )
+    problems: list[CheckMessage] = [
+        Error(
+            f"{name} has no value: no token can be verified.",
+            hint="Register a service API application with Globus (README) and put its values into .env.",
+            id="gateway.E005",
+        )
+        for name in ("GLOBUS_APPLICATION_ID", "GLOBUS_APPLICATION_SECRET")
+        if not _is_filled(settings.text(name))
+    ]
     problems += [
         Error(f"{name} points to this machine.", hint="Remove it in production.", id="gateway.E006")
         for name in ("GLOBUS_COMPUTE_SERVICE_URL", "GLOBUS_SDK_SERVICE_URL_AUTH", "GLOBUS_SDK_SERVICE_URL_GROUPS")
         if _is_loopback(settings.text(name))
     ]
-    if not settings.text("SERVICE_ACCOUNT_ID"):
+    if not _is_filled(settings.text("SERVICE_ACCOUNT_ID")):
         problems.append(
             Caution(
                 "SERVICE_ACCOUNT_ID is not set: targets behind Globus Compute cannot be used.",
@@ -91,5 +93,15 @@ def _find_globus_problems(settings: Settings) -> list[CheckMessage]:
     return problems
 
 
+def _is_filled(value: str) -> bool:
+    return bool(value) and not value.startswith("<")
+
+
 def _is_loopback(url: str) -> bool:
-    return (urlsplit(url).hostname or "") in _LOOPBACK
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

@@ -54,14 +54,14 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
     Start-up needs neither Globus nor Redis, and no database: what is missing shows in ``/ready``.
 
     Raises:
-        OSError: `data_dir` cannot be written, or another process uses its SQLite file.
+        OSError: `data_dir` cannot be written, or another process uses it without sharing database and state.
     """
     secret = secret_key.encode()
     workers = int(settings.number("WEB_CONCURRENCY"))
     worker_id = secrets.token_hex(6)
     async with AsyncExitStack() as stack:
         data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing is served yet
-        if not settings.text("PGHOST"):
+        if not (settings.text("PGHOST") and settings.text("REDIS_URL")):
             stack.enter_context(_sole_process(data_dir))
         state = await open_state(settings.text("REDIS_URL") or None, workers)
         stack.push_async_callback(state.aclose)

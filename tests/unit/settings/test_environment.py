@@ -13,6 +13,8 @@ PRODUCTION = {
     "GLOBUS_APPLICATION_SECRET": "b",
     "SERVICE_ACCOUNT_ID": "c",
     "SERVICE_ACCOUNT_SECRET": "d",
+    "PGHOST": "db",
+    "REDIS_URL": "redis://redis:6379/0",
 }
 
 
@@ -37,6 +39,7 @@ def test_lists_of_uuids_tolerate_separators(text: str) -> None:
         ("AUTHORIZED_IDPS", '{"x": 1}'),
         ("INTROSPECTION_CACHE_S", "-1"),
         ("INTROSPECTION_CACHE_S", "inf"),
+        ("LOG_LEVEL", "loud"),
     ],
 )
 def test_value_that_cannot_be_used_names_its_key(name: str, value: str) -> None:
@@ -58,9 +61,16 @@ def test_production_configuration_passes() -> None:
         ({"GLOBUS_APPLICATION_ID": "<Your-UUID>"}, "gateway.E005"),
         ({"GLOBUS_SDK_SERVICE_URL_AUTH": "http://127.0.0.1:1"}, "gateway.E006"),
         ({"GLOBUS_COMPUTE_SERVICE_URL": "http://localhost:1"}, "gateway.E006"),
+        ({"GLOBUS_COMPUTE_SERVICE_URL": "http://127.1.2.3:1"}, "gateway.E006"),
+        ({"GLOBUS_COMPUTE_SERVICE_URL": "http://[::ffff:127.0.0.1]:1"}, "gateway.E006"),
+        ({"GLOBUS_COMPUTE_SERVICE_URL": "http://0.0.0.0:1"}, "gateway.E006"),
         ({"SERVICE_ACCOUNT_ID": ""}, "gateway.W001"),
-        ({"WEB_CONCURRENCY": "2"}, "gateway.E001"),
-        ({"WEB_CONCURRENCY": "2", "PGHOST": "db"}, "gateway.E002"),
+        ({"SERVICE_ACCOUNT_ID": "<Your-UUID>"}, "gateway.W001"),
+        ({"PGHOST": ""}, "gateway.E001"),
+        ({"REDIS_URL": ""}, "gateway.E002"),
+        ({"WEB_CONCURRENCY": "2", "PGHOST": ""}, "gateway.E001"),
+        ({"WEB_CONCURRENCY": "2", "REDIS_URL": "", "DEBUG": "True"}, "gateway.E002"),
+        ({"PGPASSWORD": "inferencedevpwd"}, "gateway.E007"),
     ],
 )
 def test_dangerous_configuration_is_refused_with_a_fix(change: dict[str, str], identifier: str) -> None:
