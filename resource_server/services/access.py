@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from resource_server.domain.access import can_use, needs_groups
 from resource_server.domain.catalogue import Place, Snapshot
-from resource_server.domain.errors import AuthUnavailable, ModelNotFound
+from resource_server.domain.errors import AuthUnavailable, GatewayError, ModelNotFound, ReauthenticationRequired
 from resource_server.identity.base import Caller
 
 Path = tuple[str, str] | None
@@ -18,7 +18,8 @@ async def resolve(snapshot: Snapshot, caller: Caller, path: Path, model: str) ->
 
     Raises:
         ModelNotFound: there is none.
-        AuthUnavailable: a rule needs the caller's groups and Globus Groups cannot be asked.
+        AuthUnavailable: every rule needs the caller's groups, and Globus Groups cannot be asked.
+        ReauthenticationRequired: the same, and the caller has not consented to it.
     """
     places = await visible(caller, snapshot.names(path).get(model, ()))
     if not places:
@@ -30,23 +31,32 @@ async def resolve(snapshot: Snapshot, caller: Caller, path: Path, model: str) ->
 
 
 async def visible(caller: Caller, places: tuple[Place, ...]) -> list[Place]:
-    """Those of `places` whose every rule the caller passes. Raises `AuthUnavailable` as `resolve`."""
-    rules = [rule for place in places for rule in place.rules]
-    if not rules:
-        return list(places)
-    groups: frozenset[str] = await caller.groups() if needs_groups(rules) else frozenset()
-    return [place for place in places if can_use(caller.principal, groups, place.rules)]
+    """Those of `places` whose every rule the caller passes.
+
+    Where the caller's groups cannot be told, what needs none still serves. Raises as `resolve` if nothing does.
+    """
+    groups: frozenset[str] = frozenset()
+    failure: GatewayError | None = None
+    if any(needs_groups(place.rules) for place in places):
+        try:
+            groups = await caller.groups()
+        except (AuthUnavailable, ReauthenticationRequired) as error:
+            failure = error
+    shown = [place for place in places if can_use(caller.principal, groups, place.rules)]
+    if failure is not None and not shown:
+        raise failure
+    return shown
 
 
 async def visible_models(snapshot: Snapshot, caller: Caller, path: Path) -> dict[str, list[Place]]:
     """Exactly the models that the caller can call on this path, with the places that serve them.
 
-    While Globus Groups cannot be asked, what needs a group cannot be called either, and is left out.
+    While the caller's groups cannot be told, what needs a group cannot be called either, and is left out.
     """
     names = snapshot.names(path)
     groups: frozenset[str] = frozenset()
     if any(needs_groups(place.rules) for places in names.values() for place in places):
-        with suppress(AuthUnavailable):
+        with suppress(AuthUnavailable, ReauthenticationRequired):
             groups = await caller.groups()
     shown = {
         model: [place for place in places if can_use(caller.principal, groups, place.rules)]
