@@ -15,6 +15,8 @@ from resource_server.domain.targets import GlobusComputeTarget, Target
 Key: TypeAlias = tuple[str, str, str]
 
 OPEN = AccessRule()
+NOBODY = AccessRule(group_ids=frozenset({"nobody"}))
+"""Passed by nobody, for the group is none: what stands where a row's own rule cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,18 @@ class Snapshot:
 
 
 def build_snapshot(
-    clusters: Iterable[ClusterRow], endpoints: Iterable[Target], federated: Iterable[FederatedRow]
+    clusters: Iterable[ClusterRow],
+    endpoints: Iterable[Target],
+    federated: Iterable[FederatedRow],
+    closed: Iterable[Key] = (),
 ) -> Snapshot:
-    """Index the rows of the database."""
+    """Index the rows of the database; nobody may use what has one of the keys in `closed`."""
     federated = tuple(federated)
     by_name = {row.name: row for row in clusters}
     own = {_key(target): target for target in endpoints}
     rules: dict[Key, dict[AccessRule, None]] = defaultdict(dict)
+    for key in closed:
+        rules[key][NOBODY] = None
     first: dict[Key, Target] = {}
     for target in (*own.values(), *(target for row in federated for target in row.targets)):
         first.setdefault(_key(target), target)

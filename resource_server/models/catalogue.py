@@ -6,7 +6,7 @@ import logging
 from django.db import connection
 
 from resource_server.domain.access import AccessRule
-from resource_server.domain.catalogue import ClusterRow, FederatedRow
+from resource_server.domain.catalogue import NOBODY, ClusterRow, FederatedRow, Key
 from resource_server.domain.targets import Target, TargetInvalid, parse_group_ids, parse_target
 from resource_server.models.cluster import Cluster
 from resource_server.models.endpoint import Endpoint
@@ -39,7 +39,7 @@ def read_clusters() -> list[ClusterRow]:
     return [
         ClusterRow(
             name=row.name,
-            rule=AccessRule(frozenset(parse_group_ids(row.allowed_globus_groups)), frozenset(row.allowed_domains)),
+            rule=_cluster_rule(row),
             maintenance=row.maintenance,
             maintenance_notice=row.maintenance_notice,
             maintenance_until=row.maintenance_until.isoformat() if row.maintenance_until else "",
@@ -65,12 +65,42 @@ def read_federated() -> list[FederatedRow]:
     ]
 
 
+def read_closed() -> list[Key]:
+    """The keys of what `read_endpoints` and `read_federated` skip: whom it is open to is not known."""
+    documents: list[dict[str, object]] = [row.target_document() for row in Endpoint.objects.all()]
+    documents += [item for row in FederatedEndpoint.objects.all() for item in row.targets if isinstance(item, dict)]
+    return [
+        (str(document.get("cluster")), str(document.get("framework")), str(document.get("model")))
+        for document in documents
+        if _find_problem(document)
+    ]
+
+
 def _targets(kind: str, documents: list[tuple[int, dict[str, object]]]) -> list[Target]:
     """Rows were checked on entry; one that SQL put there unchecked costs itself, not the catalogue."""
     targets = []
     for pk, document in documents:
-        try:
+        if problem := _find_problem(document):
+            logger.error("catalogue_row_skipped kind=%s pk=%s problem=%s", kind, pk, problem)
+        else:
             targets.append(parse_target(document))
-        except TargetInvalid as exc:
-            logger.error("catalogue_row_skipped kind=%s pk=%s problem=%s", kind, pk, exc)  # noqa: TRY400 - the sentence says it all
     return targets
+
+
+def _find_problem(document: object) -> str:
+    try:
+        parse_target(document)
+    except TargetInvalid as exc:
+        return str(exc)
+    return ""
+
+
+def _cluster_rule(row: Cluster) -> AccessRule:
+    try:
+        return AccessRule(
+            frozenset(parse_group_ids(row.allowed_globus_groups)),
+            frozenset(domain.lower() for domain in row.allowed_domains),
+        )
+    except (ValueError, TypeError, AttributeError) as exc:
+        logger.error("catalogue_row_closed kind=cluster pk=%s problem=%s", row.pk, exc)  # noqa: TRY400 - as above
+        return NOBODY

@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 
 from resource_server.domain.catalogue import Snapshot, build_snapshot
 from resource_server.domain.errors import CatalogueStale
-from resource_server.models.catalogue import fingerprint, read_clusters, read_endpoints, read_federated
+from resource_server.models.catalogue import fingerprint, read_closed, read_clusters, read_endpoints, read_federated
 from resource_server.services.database import DatabaseThread
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Catalogue:
         asked_at = self._clock()
         try:
             loaded = await self._database.run(lambda: _load(self._fingerprint))
-        except (DatabaseError, OSError, TimeoutError) as exc:
+        except (DatabaseError, OSError, TimeoutError, ValueError, TypeError) as exc:  # the last two: rows like no row
             logger.warning("catalogue_refresh_failed age_s=%.0f error=%s", self.age_s(), type(exc).__name__)
             return False
         if loaded is not None:
@@ -70,4 +70,4 @@ def _load(known: str) -> tuple[str, Snapshot] | None:
     current = fingerprint()
     if current == known:
         return None
-    return current, build_snapshot(read_clusters(), read_endpoints(), read_federated())
+    return current, build_snapshot(read_clusters(), read_endpoints(), read_federated(), read_closed())
