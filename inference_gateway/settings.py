@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "ninja",  # its assets, so that the API's documentation page needs no other site
     "rest_framework",
     "resource_server",
 ]
@@ -67,7 +68,7 @@ def _database() -> dict[str, Any]:
     """PostgreSQL where PGHOST is set, else one SQLite file for one process."""
     if ENVIRONMENT.text("PGHOST"):
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "django_prometheus.db.backends.postgresql",
             "HOST": ENVIRONMENT.text("PGHOST"),
             "PORT": int(ENVIRONMENT.number("PGPORT")),
             "USER": ENVIRONMENT.text("PGUSER"),
@@ -80,7 +81,7 @@ def _database() -> dict[str, Any]:
         }
     DATA_DIR.mkdir(parents=True, exist_ok=True)  # `manage.py migrate` comes first, and SQLite makes no folders
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "django_prometheus.db.backends.sqlite3",
         "NAME": DATA_DIR / "gateway.sqlite3",
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",

@@ -100,7 +100,7 @@ def _find_route(scope: HTTPScope) -> tuple[ResolverMatch, str]:
             raise NotFound(
                 "The path says /v1 twice: give the SDK a base URL with /v1, or the path, not both."
             ) from None
-        shown = quote(path[:200], safe="/")
+        shown = quote(path[:200], safe="/") or "/"
         raise NotFound(f"There is no route {shown}: see /resource_server/openapi.json.") from None
 
 
