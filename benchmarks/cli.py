@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--only", choices=("http", "tasks"), help="one of the two parts")
     options = parser.parse_args(argv)
     allow_open_files()
+    signal.signal(signal.SIGTERM, _stop)
     started_at = time.monotonic()
     try:
         document = _measure(options)
@@ -40,6 +42,11 @@ def main(argv: Sequence[str]) -> int:
     document["seconds"] = round(time.monotonic() - started_at)
     print(json.dumps(document))
     return 0
+
+
+def _stop(signum: int, _frame: object) -> None:
+    """Leave by the way on which every program is ended."""
+    sys.exit(128 + signum)
 
 
 def _measure(options: argparse.Namespace) -> dict[str, object]:
