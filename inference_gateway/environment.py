@@ -63,7 +63,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("DEBUG", "True for development only: tracebacks in admin pages, relaxed checks.", "False", parse_bool),
     Key("ALLOWED_HOSTS", "Comma-separated host names that the gateway answers to.", "localhost,127.0.0.1", parse_list),
-    Key("CSRF_TRUSTED_ORIGINS", "Comma-separated origins (https://...) from which people use the admin pages.", "", parse_list),
+    Key("CSRF_TRUSTED_ORIGINS", "Comma-separated origins (https://...) of the admin pages.", "", parse_list),
     Key("GLOBUS_APPLICATION_ID", "Client UUID of the Globus service API application.", ""),
     Key("GLOBUS_APPLICATION_SECRET", "Client secret of the Globus service API application.", "", secret=True),
     Key("GLOBUS_GROUPS", "Globus group UUIDs, one of which every caller must be in.", "", parse_uuids),
