@@ -1,31 +1,36 @@
 """The catalogue for operators' scripts and browsers: Django REST framework, staff only."""
 
+from copy import copy
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
 from rest_framework import serializers, viewsets
+from rest_framework.permissions import DjangoModelPermissions, IsAdminUser
 from rest_framework.routers import DefaultRouter
 
 from resource_server.models import Cluster, Endpoint, FederatedEndpoint
+
+
+class RowPermissions(DjangoModelPermissions):
+    """What the person may do in the admin pages, they may do here: to view needs a permission as well."""
+
+    perms_map = DjangoModelPermissions.perms_map | dict.fromkeys(("GET", "HEAD"), ["%(app_label)s.view_%(model_name)s"])
 
 
 class RowSerializer(serializers.ModelSerializer[Any]):
     """Runs the model's own checks, which fixtures and the admin pass as well, and names the field at fault."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        row = self.Meta.model(**{**self._current(), **attrs})
+        """Check the row as the whole that a partial update makes; keep the values as the checks made them."""
+        row = self.Meta.model() if self.instance is None else copy(self.instance)
+        for name, value in attrs.items():
+            setattr(row, name, value)
         try:
             row.full_clean(validate_unique=False)
         except DjangoValidationError as exc:
             raise serializers.ValidationError(exc.message_dict) from exc
-        return attrs
-
-    def _current(self) -> dict[str, Any]:
-        """The stored values, so that a partial update is checked as the whole that it makes."""
-        if self.instance is None:
-            return {}
-        return {field.attname: getattr(self.instance, field.attname) for field in self.Meta.model._meta.concrete_fields}
+        return {name: getattr(row, name) for name in attrs}
 
     class Meta:
         model: type[models.Model] = Cluster
@@ -50,10 +55,14 @@ class FederatedEndpointSerializer(RowSerializer):
         model = FederatedEndpoint
 
 
+PERMISSIONS = (IsAdminUser, RowPermissions)
+
+
 class ClusterViewSet(viewsets.ModelViewSet[Cluster]):
     """Clusters."""
 
     queryset = Cluster.objects.all()
+    permission_classes = PERMISSIONS
     serializer_class = ClusterSerializer
 
 
@@ -61,6 +70,7 @@ class EndpointViewSet(viewsets.ModelViewSet[Endpoint]):
     """Endpoints."""
 
     queryset = Endpoint.objects.all()
+    permission_classes = PERMISSIONS
     serializer_class = EndpointSerializer
 
 
@@ -68,6 +78,7 @@ class FederatedEndpointViewSet(viewsets.ModelViewSet[FederatedEndpoint]):
     """Federated endpoints."""
 
     queryset = FederatedEndpoint.objects.all()
+    permission_classes = PERMISSIONS
     serializer_class = FederatedEndpointSerializer
 
 
