@@ -15,7 +15,9 @@ from resource_server.models import Cluster, Endpoint, FederatedEndpoint
 class RowPermissions(DjangoModelPermissions):
     """What the person may do in the admin pages, they may do here: to view needs a permission as well."""
 
-    perms_map = DjangoModelPermissions.perms_map | dict.fromkeys(("GET", "HEAD"), ["%(app_label)s.view_%(model_name)s"])
+    perms_map = DjangoModelPermissions.perms_map | {
+        method: ["%(app_label)s.view_%(model_name)s"] for method in ("GET", "HEAD")
+    }
 
 
 class RowSerializer(serializers.ModelSerializer[Any]):
