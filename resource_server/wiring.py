@@ -70,6 +70,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         accounting = await open_accounting(data_dir / "spool")
         stack.push_async_callback(accounting.aclose)
         catalogue = Catalogue(database)
+        await catalogue.refresh()  # before the backends: they look after its targets from the start
         authenticator = Verifier(
             identity := build_identity_settings(settings), GlobusAuth(identity), state.key_value, secret
         )
@@ -82,7 +83,6 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         background = Background()
         stack.push_async_callback(background.aclose)
         stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats)))
-        await catalogue.refresh()
         background.start("follow catalogue", catalogue.follow())
         background.start("drain accounting", accounting.run())
         yield Gateway(

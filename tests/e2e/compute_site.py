@@ -1,7 +1,8 @@
 """A gateway whose models stand behind Globus Compute: catalogue rows, registered functions, a framework."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,23 @@ class Endpoints:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An HTTP answer that is complete."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def content(self) -> str:
+        """What the assistant says in it."""
+        return str(self.json()["choices"][0]["message"]["content"])
+
+
+@dataclass(frozen=True)
 class Site:
     """A running gateway, what stands behind it, and alice."""
 
@@ -131,11 +149,22 @@ class Site:
         base_url = f"{self.gateway.base_url}/v1"
         return openai.OpenAI(base_url=base_url, api_key=self.token, max_retries=0, timeout=30)
 
-    def post(self, body: dict[str, Any], *, stream: bool = False, timeout_s: float = 30) -> requests.Response:
-        """Ask for a chat completion by plain HTTP."""
+    def ask(self, model: str, *, timeout_s: float = 30, **body: Any) -> Answer:
+        """Ask for a chat completion by plain HTTP. Raises `TimeoutError` after `timeout_s`, heartbeats or not."""
+        until = time.monotonic() + timeout_s
+        parts = []
+        with self.open_stream(model, timeout_s=timeout_s, **body) as response:
+            for part in response.iter_content(None):
+                parts.append(part)
+                if time.monotonic() > until:
+                    raise TimeoutError(f"{model} did not finish its answer")
+        return Answer(response.status_code, response.headers, b"".join(parts).decode())
+
+    def open_stream(self, model: str, *, timeout_s: float = 30, **body: Any) -> requests.Response:
+        """The same, to be read by the test; `timeout_s` bounds the silence."""
         url = f"{self.gateway.base_url}/v1/chat/completions"
-        document = {"messages": MESSAGES, **body}
-        return requests.post(url, json=document, headers=self.headers, stream=stream, timeout=timeout_s)
+        document = {"model": model, "messages": MESSAGES, **body}
+        return requests.post(url, json=document, headers=self.headers, stream=True, timeout=timeout_s)
 
 
 def register_functions(globus: GlobusCloud, folder: Path) -> Functions:

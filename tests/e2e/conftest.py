@@ -48,7 +48,7 @@ def site_session(
         return build_rows(framework, compute_functions, compute_endpoints)
 
     with running_site(globus_session, gateway, build) as site:
-        assert wait_until(lambda: find_status(site, OFFLINE) == "offline", 10)
+        assert wait_until(lambda: find_status(site, OFFLINE) == "offline", 4)
         yield site
 
 

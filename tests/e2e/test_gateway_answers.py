@@ -33,7 +33,7 @@ def test_chat_is_answered_with_the_frameworks_own_members(site: Site, client: op
 
 
 def test_answer_names_its_place(site: Site) -> None:
-    response = site.post({"model": CHAT})
+    response = site.ask(CHAT)
     assert response.status_code == 200
     assert (response.headers["x-gateway-cluster"], response.headers["x-model-state"]) == ("test", "hot")
 
@@ -81,7 +81,7 @@ def test_frameworks_own_refusal_reaches_the_client(client: openai.OpenAI) -> Non
 def test_offline_endpoint_is_refused_at_once_and_skipped(site: Site, client: openai.OpenAI) -> None:
     site.globus.admin.clear_ledger()
     asked_at = time.monotonic()
-    refused = site.post({"model": OFFLINE})
+    refused = site.ask(OFFLINE)
     assert time.monotonic() - asked_at < 0.5
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_offline")
     assert 1 <= int(refused.headers["retry-after"]) <= 60
@@ -91,7 +91,7 @@ def test_offline_endpoint_is_refused_at_once_and_skipped(site: Site, client: ope
 
 
 def test_field_function_answers_without_its_figures(site: Site) -> None:
-    answer = site.post({"model": FIELD}).json()
+    answer = site.ask(FIELD).json()
     assert answer["choices"][0]["message"]["content"] == SENTENCE
     assert not answer.keys() & {"response_time", "throughput_tokens_per_second", "gateway_result"}
 
@@ -118,7 +118,7 @@ def test_result_that_is_not_json_names_the_remedy(client: openai.OpenAI) -> None
 
 def test_pickled_result_is_refused_and_never_unpickled(site: Site, tmp_path: Path) -> None:
     trap = tmp_path / "trap"
-    answer = site.post({"model": OLD, "trap": str(trap)})
+    answer = site.ask(OLD, trap=str(trap))
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "backend_error")
     assert "3.6 or newer" in answer.json()["error"]["message"]
     assert not trap.exists()

@@ -9,7 +9,7 @@ import orjson
 import pytest
 import requests
 
-from tests.e2e.compute_site import PUPPET, Site, wait_until
+from tests.e2e.compute_site import PUPPET, Answer, Site, wait_until
 from tests.framework import chunk
 from tests.unit.relay.posts import OTHER_ATTEMPT, end_of, post
 
@@ -24,7 +24,7 @@ class Node:
 
     url: str
     ticket: str
-    answer: "Future[requests.Response]"
+    answer: "Future[Answer]"
 
     def say(self, body: bytes, *, ticket: str | None = None) -> int:
         """Post one message; the status."""
@@ -49,7 +49,7 @@ class Nodes:
     def open(self) -> Node:
         """A request whose function has told where it should post, and says nothing more."""
         asked = len(self.site.framework.bodies)
-        answer = self.pool.submit(self.site.post, {"model": PUPPET, "stream": True})
+        answer = self.pool.submit(self.site.ask, PUPPET, stream=True)
         assert wait_until(lambda: len(self.site.framework.bodies) > asked, 10)
         return Node(**self.site.framework.bodies[-1]["relay"], answer=answer)
 

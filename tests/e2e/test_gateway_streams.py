@@ -31,7 +31,7 @@ def test_usage_comes_last_where_it_is_asked_for(client: openai.OpenAI) -> None:
 
 
 def test_stream_has_the_headers_that_keep_proxies_from_holding_it(site: Site) -> None:
-    response = site.post({"model": CHAT, "stream": True})
+    response = site.ask(CHAT, stream=True)
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["x-accel-buffering"] == "no"
     assert response.text.endswith("data: [DONE]\n\n")
@@ -40,7 +40,7 @@ def test_stream_has_the_headers_that_keep_proxies_from_holding_it(site: Site) ->
 def test_tokens_arrive_while_the_framework_still_writes(site: Site) -> None:
     before = site.framework.tokens_sent
     arrived_at = []
-    with site.post({"model": SLOW, "stream": True}, stream=True) as response:
+    with site.open_stream(SLOW, stream=True) as response:
         for line in response.iter_lines():
             if b"tick" in line:
                 arrived_at.append(time.monotonic())
@@ -62,7 +62,7 @@ def test_stream_that_does_not_finish_raises_in_the_sdk(client: openai.OpenAI, mo
 
 @pytest.mark.parametrize("model", [TRUNCATED, UNFINISHED, COMPLAINING])
 def test_stream_that_does_not_finish_never_says_done(site: Site, model: str) -> None:
-    response = site.post({"model": model, "stream": True})
+    response = site.ask(model, stream=True)
     assert response.status_code == 200
     assert "[DONE]" not in response.text
     last = response.text.rstrip().splitlines()[-1]

@@ -70,10 +70,10 @@ def workers(
 
 def test_posts_that_reach_another_worker_make_the_answer(workers: tuple[Site, Site]) -> None:
     one, _ = workers
-    assert one.post({"model": CHAT}).json()["choices"][0]["message"]["content"] == SENTENCE
-    assert one.post({"model": CHAT, "stream": True}).text.endswith("data: [DONE]\n\n")
+    assert one.ask(CHAT).content == SENTENCE
+    assert one.ask(CHAT, stream=True).text.endswith("data: [DONE]\n\n")
     cuts, arrived_at = len(one.framework.cut_at), []
-    with one.post({"model": SLOW, "stream": True}, stream=True) as response:
+    with one.open_stream(SLOW, stream=True) as response:
         for line in response.iter_lines():
             if b"tick" in line:
                 arrived_at.append(time.monotonic())
@@ -88,8 +88,8 @@ def test_posts_that_reach_another_worker_make_the_answer(workers: tuple[Site, Si
 def test_killed_worker_takes_no_stream_of_another_with_it(workers: tuple[Site, Site]) -> None:
     one, two = workers
     with (
-        one.post({"model": SLOW, "stream": True}, stream=True) as lost,
-        two.post({"model": SLOW, "stream": True}, stream=True) as kept,
+        one.open_stream(SLOW, stream=True) as lost,
+        two.open_stream(SLOW, stream=True) as kept,
     ):
         lines = kept.iter_lines()
         next(lines)
@@ -101,4 +101,4 @@ def test_killed_worker_takes_no_stream_of_another_with_it(workers: tuple[Site, S
         assert wait_until(lambda: len(one.framework.cut_at) > cuts, 12)
     one.gateway.start()
     for site in workers:
-        assert site.post({"model": CHAT}).json()["choices"][0]["message"]["content"] == SENTENCE
+        assert site.ask(CHAT).content == SENTENCE
