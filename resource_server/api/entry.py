@@ -60,7 +60,7 @@ class ApiEntry:
             async with watch:
                 await _respond(match, request, send)
         except ClientGone:
-            logger.info("client_left_early request_id=%s", request_id)
+            logger.info("client_gone request_id=%s", request_id)
         except GatewayError as error:
             _note(error, request_id, scope)
             await send_error(send, error, request_id)

@@ -14,7 +14,7 @@ DISCARD_CAP_BYTES = 64 * 1024 * 1024
 
 
 class ClientGone(Exception):
-    """The client left before its request was complete."""
+    """The client left before its request was complete, or does not read the answer."""
 
 
 async def read_body(scope: HTTPScope, receive: ASGIReceiveCallable, cap_bytes: int) -> bytes:

@@ -7,8 +7,12 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from resource_server.api.exchange import EventStreamResponse
+from resource_server.api.reading import ClientGone
 from resource_server.domain.errors import GatewayError
+from resource_server.state.patience import Patience
 
+UNREAD_TIMEOUT_S = 60.0
+"""How long a client may leave unread what was sent."""
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
@@ -32,14 +36,25 @@ async def send_error(send: ASGISendCallable, error: GatewayError, request_id: st
 
 
 async def send_stream(send: ASGISendCallable, response: EventStreamResponse, request_id: str) -> None:
-    """Events as they come; the stream is closed whatever happens."""
+    """Events as they come; the stream is closed whatever happens.
+
+    Raises:
+        ClientGone: the client has not read for so long that its place is better given to another.
+    """
+    patience = Patience()
     try:
         headers = [*_encode(response), (b"x-request-id", request_id.encode())]
         await send(_start(response.status_code, headers))
         async for data in response.stream:
-            await send(_body(data, more=True))
+            # The server makes us wait here as soon as it holds more than a client reads (64 KiB under uvicorn).
+            try:
+                with patience.limit(UNREAD_TIMEOUT_S):
+                    await send(_body(data, more=True))
+            except TimeoutError as exc:
+                raise ClientGone from exc
         await send(_body(b"", more=False))
     finally:
+        patience.close()
         await response.stream.aclose()
 
 

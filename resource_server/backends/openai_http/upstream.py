@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import aiohttp
 
 from resource_server.backends.base import UpstreamBroken, UpstreamTimeout
-from resource_server.backends.openai_http.patience import Patience
+from resource_server.state.patience import Patience
 
 PASSED_HEADERS = ("content-type", "retry-after")
 

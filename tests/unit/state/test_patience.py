@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from resource_server.backends.openai_http.patience import Patience
+from resource_server.state.patience import Patience
 
 
 async def test_patience_ends_a_wait_that_is_too_long() -> None:
