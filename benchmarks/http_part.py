@@ -41,7 +41,7 @@ class Sizes:
     rounds: int = 3
     seconds: float = 1.5
     paired_seconds: float = 1.0
-    events: int = 160
+    events: int = 120
     many_events: int = 40
 
 
