@@ -38,6 +38,7 @@ class Gateway:
 
     authenticator: Authenticator
     inference: Inference
+    ledger: Ledger
     models: Models
     catalogue: Catalogue
     relay: Relay
@@ -87,7 +88,8 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         background.start("drain accounting", accounting.run())
         yield Gateway(
             authenticator=authenticator,
-            inference=Inference(catalogue, backends, Unlimited(), Ledger(accounting.record)),
+            inference=Inference(catalogue, backends, Unlimited()),
+            ledger=Ledger(accounting.record),
             models=Models(catalogue, backends),
             catalogue=catalogue,
             relay=relay,

@@ -8,6 +8,7 @@ import inspect
 import logging
 import random
 import time
+from contextlib import nullcontext
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
@@ -23,21 +24,27 @@ from django.urls import ResolverMatch, get_resolver
 from ninja.errors import HttpError, ValidationError
 
 from resource_server.api.exchange import ApiRequest, EventStreamResponse
-from resource_server.api.reading import ClientGone, DisconnectWatch, read_body
+from resource_server.api.reading import DisconnectWatch, read_body
 from resource_server.api.sending import send_error, send_response, send_stream
 from resource_server.domain.errors import (
     AccessDenied,
     AuthenticationFailed,
+    ClientGone,
     GatewayError,
     InvalidValue,
     MethodNotAllowed,
     NotFound,
 )
+from resource_server.domain.operations import Operation
+from resource_server.services.ledger import Entry
 from resource_server.services.metrics import count_error
 from resource_server.wiring import Gateway
 
 logger = logging.getLogger(__name__)
 
+_OPERATIONS = {operation.value: operation for operation in Operation}
+_MAX_CACHED = 500
+"""Characters of a path or host worth remembering: what clients choose must not fill our memory."""
 _RELAY_PREFIX = "/resource_server/relay/"
 _RELAY_CAP_BYTES = 1024 * 1024
 
@@ -54,11 +61,13 @@ class ApiEntry:
         watch = DisconnectWatch(receive)
         try:
             match, path = _find_route(scope)
-            body = await read_body(scope, receive, self._cap_bytes(path))
-            request = self._build_request(scope, body, request_id, received_at)
-            request.resolver_match = match
-            async with watch:
-                await _respond(match, request, send)
+            entry = self._open_entry(match, scope, request_id, received_at)
+            with entry or nullcontext():
+                body = await read_body(scope, receive, self._cap_bytes(path))
+                request = self._build_request(scope, body, request_id, received_at)
+                request.resolver_match, request.entry = match, entry
+                async with watch:
+                    await _respond(match, request, send)
         except ClientGone:
             logger.info("client_gone request_id=%s", request_id)
         except GatewayError as error:
@@ -69,11 +78,20 @@ class ApiEntry:
             logger.exception("internal_error request_id=%s", request_id)
             await send_error(send, GatewayError(f"Internal error. Quote {request_id} to the operators."), request_id)
 
+    def _open_entry(self, match: ResolverMatch, scope: HTTPScope, request_id: str, received_at: float) -> Entry | None:
+        """The record of a request for inference: it begins here, because not every one reaches its view."""
+        operation = _OPERATIONS.get(match.url_name or "")
+        if operation is None or scope["method"] != "POST":
+            return None
+        return self._gateway.ledger.open(request_id, operation, received_at)
+
     def _cap_bytes(self, path: str) -> int:
         return _RELAY_CAP_BYTES if path.startswith(_RELAY_PREFIX) else self._gateway.max_body_bytes
 
     def _build_request(self, scope: HTTPScope, body: bytes, request_id: str, received_at: float) -> ApiRequest:
         request = ApiRequest(scope, BytesIO(body))
+        if request.method == "HEAD":
+            request.method = "GET"  # the server leaves the body out (RFC 9110, 9.3.2)
         request._body = body  # noqa: SLF001 - read and capped above; Django would copy it once more
         request.gateway = self._gateway
         request.request_id = request_id
@@ -94,7 +112,7 @@ def _find_route(scope: HTTPScope) -> tuple[ResolverMatch, str]:
     """The route, with an optional trailing slash. Raises `NotFound`."""
     path = scope["path"].rstrip("/")
     try:
-        return _resolve(path), path
+        return _resolve(path) if len(path) <= _MAX_CACHED else get_resolver().resolve(path), path
     except Http404:
         if "/v1/v1/" in path:
             raise NotFound(
@@ -116,7 +134,7 @@ def _is_known_host(host: str) -> bool:
 
 
 def _check_host(host: str) -> None:
-    if not _is_known_host(host):
+    if len(host) > _MAX_CACHED or not _is_known_host(host):
         raise InvalidValue("The Host header names a host that this gateway does not serve (ALLOWED_HOSTS).")
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from resource_server.domain.replies import Reply, StreamReply
 from resource_server.identity.base import Caller
+from resource_server.services.ledger import Entry
 from resource_server.wiring import Gateway
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class ApiRequest(ASGIRequest):
         request_id: the gateway's own id, which every answer carries.
         received_at: `time.perf_counter()` when the entry was called.
         authenticated_at: the same when the caller was known.
+        entry: the record of this request, where it asks for inference.
         auth: the caller, set by Ninja once `GlobusBearer` has let them in.
     """
 
@@ -28,6 +30,7 @@ class ApiRequest(ASGIRequest):
     request_id: str
     received_at: float
     authenticated_at: float
+    entry: Entry | None
     auth: Caller
 
 

@@ -6,15 +6,11 @@ from typing import Self
 
 from asgiref.typing import ASGIReceiveCallable, HTTPScope
 
-from resource_server.domain.errors import DeadlineExceeded, RequestTooLarge
+from resource_server.domain.errors import ClientGone, DeadlineExceeded, RequestTooLarge
 
 READ_TIMEOUT_S = 60.0
 DISCARD_CAP_BYTES = 64 * 1024 * 1024
 """How much of a refused body is still taken off the wire: a client that is cut off while it sends sees no answer."""
-
-
-class ClientGone(Exception):
-    """The client left before its request was complete, or does not read the answer."""
 
 
 async def read_body(scope: HTTPScope, receive: ASGIReceiveCallable, cap_bytes: int) -> bytes:
@@ -57,14 +53,14 @@ def _announced_bytes(scope: HTTPScope) -> int:
 
 
 class DisconnectWatch:
-    """Cancels the task inside the ``async with`` as soon as the client leaves, and then swallows that cancellation.
+    """Cancels the task inside the ``async with`` as soon as the client leaves, and raises `ClientGone` instead.
 
-    A cancellation from elsewhere passes through untouched. `is_gone` tells afterwards which it was.
+    A cancellation from elsewhere passes through untouched.
     """
 
     def __init__(self, receive: ASGIReceiveCallable) -> None:
         self._receive = receive
-        self.is_gone = False
+        self._is_gone = False
 
     async def __aenter__(self) -> Self:
         task = asyncio.current_task()
@@ -76,14 +72,13 @@ class DisconnectWatch:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
+    ) -> None:
         self._watch.cancel()
-        if self.is_gone and kind is not None and issubclass(kind, asyncio.CancelledError):
-            return self._work.uncancel() == 0
-        return False
+        if self._is_gone and isinstance(error, asyncio.CancelledError) and self._work.uncancel() == 0:
+            raise ClientGone from error
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.is_gone = True
+        self._is_gone = True
         self._work.cancel()

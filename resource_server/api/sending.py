@@ -7,8 +7,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from resource_server.api.exchange import EventStreamResponse
-from resource_server.api.reading import ClientGone
-from resource_server.domain.errors import GatewayError
+from resource_server.domain.errors import ClientGone, GatewayError
 from resource_server.state.patience import Patience
 
 UNREAD_TIMEOUT_S = 60.0

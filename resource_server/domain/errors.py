@@ -31,6 +31,12 @@ from typing import ClassVar
 
 import orjson
 
+from resource_server.domain.principal import Principal
+
+
+class ClientGone(Exception):
+    """The client left before its request was complete, or does not read the answer: nobody is there to be told."""
+
 
 class GatewayError(Exception):
     """A failure with its place in the wire contract.
@@ -140,8 +146,13 @@ class AuthenticationFailed(GatewayError):
 
 
 class AccessDenied(GatewayError):
-    """The caller as a whole is refused: provider, group, policy, session or consent."""
+    """The caller as a whole is refused: provider, group, policy, session or consent.
 
+    Attributes:
+        principal: who that is, for the record.
+    """
+
+    principal: Principal | None = None
     status, type, code = 403, "permission_error", "access_denied"
 
 

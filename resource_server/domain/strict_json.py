@@ -22,6 +22,7 @@ _Container: TypeAlias = dict[str, object] | list[object]
 _CONTAINER_TYPES = (dict, list)
 _CONTAINERS = frozenset(_CONTAINER_TYPES)
 _TOO_DEEP = f"The request body is nested deeper than {MAX_DEPTH} levels."
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # gzip, zstd
 _CONSTANTS = ("NaN", "Infinity")
 
 
@@ -109,6 +110,8 @@ def _check_nul(document: dict[str, object]) -> None:
 
 
 def _explain(raw: bytes, exc: orjson.JSONDecodeError) -> str:
+    if raw.startswith(_COMPRESSED):
+        return "The request body is compressed: send it as it is, without Content-Encoding."
     if "depth limit" in exc.msg:
         return _TOO_DEEP
     if raw.decode(errors="replace")[exc.pos :].startswith(_CONSTANTS):

@@ -106,8 +106,13 @@ def _admit(claims: Claims | None, token_hash: str, settings: IdentitySettings, n
     if claims is None:
         raise AuthenticationFailed("The access token is unknown, expired or revoked: get a new one.")
     check_token(claims, settings, now)
-    check_admission(claims, settings, now)
-    return build_principal(claims, token_hash)
+    principal = build_principal(claims, token_hash)
+    try:
+        check_admission(claims, settings, now)
+    except AccessDenied as error:
+        error.principal = principal
+        raise
+    return principal
 
 
 def _judge(claims: Claims | None, token_hash: str, settings: IdentitySettings, now: float) -> Verdict:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 
-from resource_server.domain.errors import AuthenticationFailed, AuthUnavailable, RateLimited
+from resource_server.domain.errors import AccessDenied, AuthenticationFailed, AuthUnavailable, RateLimited
 from resource_server.domain.principal import Principal
 from resource_server.identity.base import Clock, GlobusIdentity, GlobusUnavailable, IdentityStats
 from resource_server.identity.breaker import Breaker, build_unavailable
@@ -93,7 +93,11 @@ class Verifier:
         principal = check_verdict(verdict, token_hash, self._settings, self._clock.now())
         caller = VerifiedCaller(principal, token, self._groups)
         if self._settings.group_ids:
-            check_membership(await caller.groups(), self._settings)
+            try:
+                check_membership(await caller.groups(), self._settings)
+            except AccessDenied as error:
+                error.principal = principal
+                raise
         return caller
 
     async def aclose(self) -> None:

@@ -20,7 +20,7 @@ from resource_server.services.access import Path, resolve
 from resource_server.services.answer_stream import AnswerStream
 from resource_server.services.attempts import Attempts
 from resource_server.services.catalogue import Catalogue
-from resource_server.services.ledger import CLIENT_LEFT, Entry, Ledger
+from resource_server.services.ledger import CLIENT_LEFT, Entry
 from resource_server.services.usage import usage_of_stream
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class InferenceRequest:
         request_id: the gateway's own id.
         received_at: `time.perf_counter()` when its first byte was read.
         authenticated_at: `time.perf_counter()` when its token was known.
+        entry: its record, which is closed when the answer ends.
         path: (cluster, framework), or `None` for the federated base.
         body: the client's bytes.
     """
@@ -44,6 +45,7 @@ class InferenceRequest:
     request_id: str
     received_at: float
     authenticated_at: float
+    entry: Entry
     operation: Operation
     path: Path
     body: bytes
@@ -52,15 +54,15 @@ class InferenceRequest:
 class Inference:
     """Answers inference requests; holds nothing of any one of them."""
 
-    def __init__(self, catalogue: Catalogue, backends: Mapping[str, Backend], limits: Limits, ledger: Ledger) -> None:
+    def __init__(self, catalogue: Catalogue, backends: Mapping[str, Backend], limits: Limits) -> None:
         self._catalogue = catalogue
         self._backends = backends
         self._limits = limits
-        self._ledger = ledger
 
     async def answer(self, caller: Caller, request: InferenceRequest) -> Reply | StreamReply:
         """The whole answer, or one that streams. Raises `GatewayError`; either way one entry is on record."""
-        with self._ledger.open(caller.principal, request.request_id, request.operation, request.received_at) as entry:
+        with request.entry as entry:
+            entry.principal = caller.principal
             body = parse_body(request.body, request.operation)
             entry.model, entry.stream = body.model, body.stream
             candidates = await self._candidates(caller, request.path, body)

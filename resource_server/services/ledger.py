@@ -9,7 +9,7 @@ from typing import Self
 
 from resource_server.accounting.record import RequestRecord
 from resource_server.domain.catalogue import Place
-from resource_server.domain.errors import GatewayError
+from resource_server.domain.errors import AccessDenied, ClientGone, GatewayError
 from resource_server.domain.operations import Operation
 from resource_server.domain.principal import Principal
 from resource_server.domain.usage import Usage
@@ -23,24 +23,27 @@ class Entry:
     """The record of one request while it runs; `close` writes it, once.
 
     Leaving its ``with`` by an exception closes it as failed; otherwise the answer closes it, at its own end.
+
+    Attributes:
+        principal: `None` for as long as nobody knows who asks.
+        place: where the request went last; `None` for nowhere.
     """
 
     def __init__(
         self,
         write: Callable[[RequestRecord], None],
-        principal: Principal | None,
         request_id: str,
         operation: Operation,
         received_at: float,
     ) -> None:
         self._write = write
-        self._principal = principal
         self._request_id = request_id
         self._operation = operation
         self._received_at = received_at
         self._wall_received_at = time.time() - (time.perf_counter() - received_at)
         self._first_byte_ms: float | None = None
         self._is_closed = False
+        self.principal: Principal | None = None
         self.model = ""
         self.stream = False
         self.place: Place | None = None
@@ -51,9 +54,11 @@ class Entry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if isinstance(error, AccessDenied):
+            self.principal = self.principal or error.principal
         if isinstance(error, GatewayError):
             self.close(error.http_status, error_code=error.code)
-        elif isinstance(error, asyncio.CancelledError):
+        elif isinstance(error, asyncio.CancelledError | ClientGone):
             self.close(CLIENT_LEFT, cancelled=True)
         elif error is not None:
             self.close(HTTPStatus.INTERNAL_SERVER_ERROR, error_code=GatewayError.code)
@@ -76,7 +81,7 @@ class Entry:
             return
         self._is_closed = True
         target = self.place.target if self.place else None
-        principal = self._principal
+        principal = self.principal
         usage = usage or Usage()
         record = RequestRecord(
             request_id=self._request_id,
@@ -114,6 +119,6 @@ class Ledger:
     def __init__(self, write: Callable[[RequestRecord], None]) -> None:
         self._write = write
 
-    def open(self, principal: Principal | None, request_id: str, operation: Operation, received_at: float) -> Entry:
-        """An entry for one request; `principal` is `None` where the caller was refused."""
-        return Entry(self._write, principal, request_id, operation, received_at)
+    def open(self, request_id: str, operation: Operation, received_at: float) -> Entry:
+        """An entry for one request, whose caller is not known yet."""
+        return Entry(self._write, request_id, operation, received_at)

@@ -1,7 +1,7 @@
 """The OpenAI operations, on the federated base and under a cluster's path."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -24,10 +24,13 @@ on_cluster = Router(tags=["OpenAI, one cluster and framework"])
 
 async def _answer(request: HttpRequest, operation: Operation, path: Path) -> HttpResponseBase:
     exchange = api_request(request)
+    if exchange.entry is None:
+        raise TypeError(f"the entry opened no record for {operation}")
     inference_request = InferenceRequest(
         request_id=exchange.request_id,
         received_at=exchange.received_at,
         authenticated_at=exchange.authenticated_at,
+        entry=exchange.entry,
         operation=operation,
         path=path,
         body=exchange.body,
@@ -52,12 +55,10 @@ def _cluster_handler(operation: Operation) -> Handler:
 for _operation in Operation:
     _name = _operation.value.replace("/", "_")
     _extra = {"requestBody": REQUEST_BODIES[_operation]}
-    federated.post(f"/{_operation}", operation_id=_name, summary=_operation.value, openapi_extra=_extra)(
-        _federated_handler(_operation)
-    )
-    on_cluster.post(f"/{_operation}", operation_id=f"cluster_{_name}", summary=_operation.value, openapi_extra=_extra)(
-        _cluster_handler(_operation)
-    )
+    # By the route's name the entry knows, before anything is read, that a request goes on record.
+    _options: dict[str, Any] = {"url_name": _operation.value, "summary": _operation.value, "openapi_extra": _extra}
+    federated.post(f"/{_operation}", operation_id=_name, **_options)(_federated_handler(_operation))
+    on_cluster.post(f"/{_operation}", operation_id=f"cluster_{_name}", **_options)(_cluster_handler(_operation))
 
 
 @federated.get("/models", operation_id="list_models", summary="Models that you can call")

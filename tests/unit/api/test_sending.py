@@ -7,7 +7,7 @@ import pytest
 
 from resource_server.api import sending
 from resource_server.api.exchange import EventStreamResponse
-from resource_server.api.reading import ClientGone
+from resource_server.domain.errors import ClientGone
 from resource_server.domain.replies import StreamReply
 
 

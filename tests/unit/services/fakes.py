@@ -121,11 +121,13 @@ class World:
         self.backend = FakeBackend(**openings)
         row = FederatedRow("m", MODEL, tuple(target(cluster, idle_timeout_s=0.2) for cluster in openings))
         snapshot = build_snapshot((), (), [row])
-        ledger = Ledger(self.records.append)
-        self.inference = Inference(FixedCatalogue(snapshot), {"simulated": self.backend}, Unlimited(), ledger)
+        self.ledger = Ledger(self.records.append)
+        self.inference = Inference(FixedCatalogue(snapshot), {"simulated": self.backend}, Unlimited())
 
     async def ask(self, *, stream: bool = True, caller: FakeCaller | None = None, **fields: Any) -> Any:
         document = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stream": stream, **fields}
         now = time.perf_counter()
-        request = InferenceRequest("req_1", now, now, Operation.CHAT_COMPLETIONS, None, orjson.dumps(document))
+        operation = Operation.CHAT_COMPLETIONS
+        entry = self.ledger.open("req_1", operation, now)
+        request = InferenceRequest("req_1", now, now, entry, operation, None, orjson.dumps(document))
         return await self.inference.answer(caller or FakeCaller(), request)
