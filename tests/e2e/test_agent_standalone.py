@@ -9,7 +9,6 @@ import pytest
 from globus_local.cloud import Settings
 from globus_local.embedded import running
 from tests.e2e.agent import Agent, AgentSettings, Engine, find_processes, running_agent
-from tests.e2e.rabbitmq import running_rabbitmq
 from tests.globus_local.compute_clients import (
     DEADLINE_S,
     ECHO_SOURCE,
@@ -20,6 +19,7 @@ from tests.globus_local.compute_clients import (
     wait_for_status,
 )
 from tests.globus_local.conftest import ROBOT_ID, ROBOT_SECRET, SEED, Local
+from tests.servers.rabbitmq import RabbitMQServer
 
 pytestmark = [pytest.mark.agent, pytest.mark.timeout(180), pytest.mark.xdist_group("agent")]
 
@@ -30,8 +30,8 @@ def local(request: pytest.FixtureRequest) -> Iterator[Local]:
     if request.param == "own":
         yield from run_cloud(Settings(with_endpoint=False))
     else:
-        with running_rabbitmq() as rabbitmq:
-            yield from run_cloud(Settings(with_endpoint=False, amqp_url=rabbitmq.url))
+        server: RabbitMQServer = request.getfixturevalue("rabbitmq_session")
+        yield from run_cloud(Settings(with_endpoint=False, amqp_url=server.url))
 
 
 def run_cloud(settings: Settings) -> Iterator[Local]:

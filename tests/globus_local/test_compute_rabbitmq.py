@@ -8,7 +8,6 @@ from pika.exceptions import ChannelClosedByBroker
 
 from globus_local.cloud import Settings
 from globus_local.embedded import running
-from tests.e2e.rabbitmq import RabbitMq, running_rabbitmq
 from tests.globus_local.compute_clients import (
     DEADLINE_S,
     ECHO_SOURCE,
@@ -21,19 +20,14 @@ from tests.globus_local.compute_clients import (
     wait_for_status,
 )
 from tests.globus_local.conftest import SEED, Local
+from tests.servers.rabbitmq import RabbitMQServer
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.xdist_group("rabbitmq"), pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[RabbitMq]:
-    with running_rabbitmq() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def local(rabbitmq: RabbitMq) -> Iterator[Local]:
-    with running(Settings(amqp_url=rabbitmq.url)) as (_, admin):
+def local(rabbitmq_session: RabbitMQServer) -> Iterator[Local]:
+    with running(Settings(amqp_url=rabbitmq_session.url)) as (_, admin):
         admin.add(**SEED)
         yield Local(admin.base_url, admin)
 
@@ -45,30 +39,32 @@ def endpoint_id(local: Local) -> str:
     return found
 
 
-def test_tasks_run_and_results_reach_the_executor(local: Local, rabbitmq: RabbitMq, endpoint_id: str) -> None:
+def test_tasks_run_and_results_reach_the_executor(
+    local: Local, rabbitmq_session: RabbitMQServer, endpoint_id: str
+) -> None:
     client = build_client(local)
-    assert client.get_result_amqp_url()["connection_url"] == rabbitmq.url
+    assert client.get_result_amqp_url()["connection_url"] == rabbitmq_session.url
     with closing_watchers(), build_executor(client, endpoint_id) as executor:
         futures = [executor.submit(abs, -number) for number in range(10)]
         assert [future.result(timeout=DEADLINE_S) for future in futures] == list(range(10))
 
 
 def test_service_and_endpoint_go_on_after_a_restart_of_rabbitmq(
-    local: Local, rabbitmq: RabbitMq, endpoint_id: str
+    local: Local, rabbitmq_session: RabbitMQServer, endpoint_id: str
 ) -> None:
     client = build_json_client(local)
     function_id = client.register_source_code(ECHO_SOURCE, "echo")
     assert run_one(client, endpoint_id, function_id)["status"] == "success"
-    rabbitmq.stop_app()
-    rabbitmq.start_app()
+    rabbitmq_session.stop()
+    rabbitmq_session.start()
     assert run_one(client, endpoint_id, function_id, "again")["status"] == "success"
 
 
-def test_deleted_endpoint_leaves_no_queue(local: Local, rabbitmq: RabbitMq) -> None:
+def test_deleted_endpoint_leaves_no_queue(local: Local, rabbitmq_session: RabbitMQServer) -> None:
     other_id = create_endpoint(local, concurrency=1)
     wait_for_status(build_client(local), other_id, "online")
     local.admin.call("DELETE", f"compute/endpoints/{other_id}")
-    with pika.BlockingConnection(pika.URLParameters(rabbitmq.url)) as connection:
+    with pika.BlockingConnection(pika.URLParameters(rabbitmq_session.url)) as connection:
         with pytest.raises(ChannelClosedByBroker) as raised:
             connection.channel().queue_declare(f"{other_id}.tasks", passive=True)
         assert raised.value.reply_code == 404
