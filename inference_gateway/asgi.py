@@ -5,10 +5,11 @@ The API's routes go to a handler without middleware or thread hops; people's pag
 """
 
 import os
+import secrets
 from typing import cast
 
 import django
-from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, HTTPScope, Scope
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
@@ -19,8 +20,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inference_gateway.settings")
 django.setup()
 
 from inference_gateway.lifespan import Lifespan  # noqa: E402 - needs Django's registry
+from resource_server.api.reading import read_body  # noqa: E402
+from resource_server.api.sending import send_error  # noqa: E402
+from resource_server.domain.errors import ClientGone, GatewayError  # noqa: E402
 from resource_server.wiring import open_gateway  # noqa: E402
 
+_PEOPLE_CAP_BYTES = 2 * 1024 * 1024
 _PEOPLE = ("/resource_server/admin/", "/resource_server/operator/", "/static/")
 
 
@@ -37,11 +42,32 @@ class Application:
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000, "reason": None})
         elif scope["path"].startswith(_PEOPLE):
-            await self._people(scope, receive, send)
+            await self._serve_people(scope, receive, send)
         elif self._lifespan.entry is None:
             raise RuntimeError("the server must run the ASGI lifespan (uvicorn: --lifespan on)")
         else:
             await self._lifespan.entry(scope, receive, send)
+
+    async def _serve_people(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Django writes a body of any size to the disk before it knows who sends it: read it here, counted."""
+        try:
+            body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)
+        except GatewayError as error:
+            await send_error(send, error, f"req_{secrets.token_hex(12)}")
+        except ClientGone:
+            return
+        else:
+            await self._people(scope, _replay(body, receive), send)
+
+
+def _replay(body: bytes, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
+    """What `receive` would have said, had nobody listened before."""
+    unread = [body]
+
+    async def replayed() -> ASGIReceiveEvent:
+        return {"type": "http.request", "body": unread.pop(), "more_body": False} if unread else await receive()
+
+    return replayed
 
 
 def _check() -> None:

@@ -91,7 +91,7 @@ class _TargetFields(BaseModel):
     cluster: PathName
     framework: PathName
     model: ModelName
-    endpoint_slug: str = Field(default="", max_length=300)
+    endpoint_slug: str = Field(default="", max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")
     allowed_globus_groups: GroupIds = ()
     operations: tuple[Operation, ...] = tuple(Operation)
     allowed_parameters: tuple[str, ...] = ()

@@ -135,3 +135,12 @@ def test_expect_continue_is_answered(stack: Stack) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 100")
         connection.sendall(body)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_body_for_peoples_pages_is_counted_before_anybody_is_known(stack: Stack) -> None:
+    url = f"{stack.gateway.base_url}/admin/login/"
+    check_envelope(requests.post(url, data=b"x" * 5_000_000, timeout=20), 413, "request_too_large")
+    page = requests.get(url, timeout=20)
+    form = {"username": "x", "password": "y", "csrfmiddlewaretoken": page.cookies["csrftoken"]}
+    answer = requests.post(url, data=form, cookies=page.cookies, timeout=20)
+    assert "Please enter the correct" in answer.text

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from resource_server.domain.access import AccessRule, can_use
 from resource_server.domain.catalogue import ClusterRow, FederatedRow, Snapshot, build_snapshot
 from resource_server.domain.principal import Principal
-from resource_server.domain.targets import GlobusComputeTarget, Target, parse_target
+from resource_server.domain.targets import GlobusComputeTarget, Target, TargetInvalid, parse_target
 
 A, B, C, D = (f"{n:08d}-0000-4000-8000-000000000000" for n in range(4))
 
@@ -71,3 +73,9 @@ def test_lists_mean_any_of_and_several_rules_mean_all() -> None:
     assert not can_use(principal(), frozenset({B}), [two_groups, domain])
     assert can_use(principal("anl.gov"), frozenset({B}), [two_groups, domain])
     assert can_use(principal(), frozenset(), [])
+
+
+@pytest.mark.parametrize("slug", ["a\r\nx-evil: 1", "\x00", "\x7f"])
+def test_slug_that_would_break_a_header_is_refused(slug: str) -> None:
+    with pytest.raises(TargetInvalid, match="endpoint_slug"):
+        target(endpoint_slug=slug)
