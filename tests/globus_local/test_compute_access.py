@@ -20,7 +20,6 @@ from tests.globus_local.compute_clients import (
 )
 from tests.globus_local.conftest import ALICE_ID, BOB_ID, GROUPS_SCOPE, Local
 
-pytestmark = pytest.mark.xdist_group("globus-local")
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 

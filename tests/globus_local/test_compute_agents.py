@@ -22,8 +22,6 @@ from tests.globus_local.compute_clients import (
 )
 from tests.globus_local.conftest import ALICE_ID, Local
 
-pytestmark = pytest.mark.xdist_group("globus-local")
-
 
 class FakeAgent:
     """The AMQP side of an agent: what it consumes and publishes, by the registration document."""

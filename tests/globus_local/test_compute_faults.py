@@ -26,8 +26,6 @@ from tests.globus_local.compute_clients import (
 )
 from tests.globus_local.conftest import Local
 
-pytestmark = pytest.mark.xdist_group("globus-local")
-
 DEADLINE_S = 20
 QUIET_S = 0.3
 

@@ -22,7 +22,7 @@ from tests.globus_local.compute_clients import (
 from tests.globus_local.conftest import SEED, Local
 from tests.servers.rabbitmq import RabbitMQServer
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.xdist_group("rabbitmq"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")

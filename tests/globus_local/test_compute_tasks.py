@@ -23,8 +23,6 @@ from tests.globus_local.compute_clients import (
 )
 from tests.globus_local.conftest import SEED, Local
 
-pytestmark = pytest.mark.xdist_group("compute")
-
 CRASH_SOURCE = "import os\n\ndef crash():\n    os._exit(3)\n"
 
 

@@ -82,7 +82,6 @@ def test_redis_url_is_empty_for_the_next_test(redis_url: str) -> None:
 
 
 @pytest.mark.rabbitmq
-@pytest.mark.xdist_group("rabbitmq")
 async def test_rabbitmq_stopped_and_started_keeps_durable_messages(rabbitmq_session: RabbitMQServer) -> None:
     assert await publish(rabbitmq_session.url) == 0
     await asyncio.to_thread(rabbitmq_session.stop)

@@ -99,7 +99,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def rabbitmq_session() -> Iterator[RabbitMQServer]:
-    """A RabbitMQ for each worker that asks (mark such tests with one `xdist_group`: it takes seconds to start)."""
+    """A RabbitMQ for each worker that asks; it takes seconds to start."""
     with public_folder() as folder, RabbitMQServer(folder) as server:
         yield server
 
