@@ -61,6 +61,10 @@ class Authenticator(Protocol):
         """
         ...
 
+    def failing(self) -> list[str]:
+        """Which of ``globus_auth`` and ``globus_groups`` did not answer when last asked; from memory."""
+        ...
+
     async def aclose(self) -> None:
         """Finish what is under way and release threads and connections."""
         ...

@@ -57,6 +57,10 @@ class Breaker:
         if left_s > 0:
             raise GlobusUnavailable("not asked: recent calls failed", left_s)
 
+    def is_failing(self) -> bool:
+        """Whether the service did not answer when it was last asked."""
+        return self._failures > 0
+
     def _recover(self) -> None:
         self._failures = 0
         self._pauses = 0

@@ -56,6 +56,10 @@ class GroupReader:
             return known
         return await self._flight.run(token_hash, lambda: self._fetch(token_hash, token))
 
+    def is_failing(self) -> bool:
+        """Whether Globus Groups did not answer when it was last asked."""
+        return self._breaker.is_failing()
+
     async def aclose(self) -> None:
         """Stop asking."""
         await self._flight.aclose()

@@ -100,6 +100,11 @@ class Verifier:
                 raise
         return caller
 
+    def failing(self) -> list[str]:
+        """See `Authenticator.failing`."""
+        services = (("globus_auth", self._breaker), ("globus_groups", self._groups))
+        return [name for name, service in services if service.is_failing()]
+
     async def aclose(self) -> None:
         """Cancel what waits for Globus, then close the way to it."""
         await self._flight.aclose()

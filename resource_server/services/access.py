@@ -1,10 +1,12 @@
 """One resolver and one authorization function for every route (reliability: position 1)."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from resource_server.domain.access import can_use, needs_groups
 from resource_server.domain.catalogue import Place, Snapshot
 from resource_server.domain.errors import AuthUnavailable, GatewayError, ModelNotFound, ReauthenticationRequired
+from resource_server.domain.principal import Principal
 from resource_server.identity.base import Caller
 
 Path = tuple[str, str] | None
@@ -48,18 +50,22 @@ async def visible(caller: Caller, places: tuple[Place, ...]) -> list[Place]:
     return shown
 
 
-async def visible_models(snapshot: Snapshot, caller: Caller, path: Path) -> dict[str, list[Place]]:
-    """Exactly the models that the caller can call on this path, with the places that serve them.
+async def known_groups(caller: Caller, places: Iterable[Place]) -> frozenset[str]:
+    """The caller's groups if a rule of `places` needs them; none while they cannot be told."""
+    if any(needs_groups(place.rules) for place in places):
+        with suppress(AuthUnavailable, ReauthenticationRequired):
+            return await caller.groups()
+    return frozenset()
+
+
+def usable_models(
+    names: Mapping[str, tuple[Place, ...]], principal: Principal, groups: frozenset[str]
+) -> dict[str, list[Place]]:
+    """Exactly the models that a caller in `groups` can call, with the places that serve them.
 
     While the caller's groups cannot be told, what needs a group cannot be called either, and is left out.
     """
-    names = snapshot.names(path)
-    groups: frozenset[str] = frozenset()
-    if any(needs_groups(place.rules) for places in names.values() for place in places):
-        with suppress(AuthUnavailable, ReauthenticationRequired):
-            groups = await caller.groups()
     shown = {
-        model: [place for place in places if can_use(caller.principal, groups, place.rules)]
-        for model, places in names.items()
+        model: [place for place in places if can_use(principal, groups, place.rules)] for model, places in names.items()
     }
     return {model: places for model, places in shown.items() if places}

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from resource_server.accounting import Accounting
 from resource_server.domain.errors import NotFound
 from resource_server.domain.replies import Reply
+from resource_server.identity.base import Authenticator
 from resource_server.services.catalogue import Catalogue
 from resource_server.state.base import State
 
@@ -20,7 +21,9 @@ def describe_health() -> Reply:
     return Reply(orjson.dumps({"status": "ok"}))
 
 
-def describe_readiness(catalogue: Catalogue, state: State, accounting: Accounting) -> Reply:
+def describe_readiness(
+    catalogue: Catalogue, state: State, accounting: Accounting, authenticator: Authenticator
+) -> Reply:
     """503 without a catalogue; what is degraded is named, with 200, because requests are still served."""
     degraded = [
         name
@@ -31,6 +34,7 @@ def describe_readiness(catalogue: Catalogue, state: State, accounting: Accountin
         )
         if is_degraded
     ]
+    degraded += authenticator.failing()
     if not catalogue.is_ready():
         return Reply(
             orjson.dumps({"status": "unavailable", "degraded": degraded}), status=503, headers={"retry-after": "5"}

@@ -11,7 +11,7 @@ from resource_server.domain.operations import Operation
 from resource_server.domain.replies import Reply
 from resource_server.domain.states import ModelState
 from resource_server.identity.base import Caller
-from resource_server.services.access import Path, resolve, visible_models
+from resource_server.services.access import Path, known_groups, resolve, usable_models
 from resource_server.services.catalogue import Catalogue
 
 _ENDPOINT_NAMES = {
@@ -42,7 +42,9 @@ class Models:
 
 async def list_models(models: Models, caller: Caller, path: Path) -> Reply:
     """OpenAI's list of models for this caller."""
-    shown = await visible_models(models.catalogue.snapshot(), caller, path)
+    names = models.catalogue.snapshot().names(path)
+    groups = await known_groups(caller, (place for places in names.values() for place in places))
+    shown = usable_models(names, caller.principal, groups)
     data = [_describe(models, model, places) for model, places in sorted(shown.items())]
     return Reply(orjson.dumps({"object": "list", "data": data}))
 
@@ -57,9 +59,10 @@ async def get_model(models: Models, caller: Caller, path: Path, model: str) -> R
 async def list_endpoints(models: Models, caller: Caller) -> Reply:
     """The documented tree of clusters, frameworks, models and their endpoints."""
     snapshot = models.catalogue.snapshot()
+    groups = await known_groups(caller, snapshot.places())
     clusters: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
-    for cluster, framework in sorted(snapshot.paths):
-        shown = await visible_models(snapshot, caller, (cluster, framework))
+    for (cluster, framework), names in sorted(snapshot.paths.items()):
+        shown = usable_models(names, caller.principal, groups)
         if shown:
             clusters[cluster][framework] = {
                 "models": sorted(shown),

@@ -20,7 +20,9 @@ async def health(request: HttpRequest) -> HttpResponseBase:  # noqa: ARG001 - Ni
 async def ready(request: HttpRequest) -> HttpResponseBase:
     """503 only while this process cannot serve inference; dependencies that are down show as degraded."""
     gateway = api_request(request).gateway
-    return build_response(describe_readiness(gateway.catalogue, gateway.state, gateway.accounting))
+    return build_response(
+        describe_readiness(gateway.catalogue, gateway.state, gateway.accounting, gateway.authenticator)
+    )
 
 
 @router.get("/metrics", operation_id="metrics", include_in_schema=False)

@@ -48,6 +48,7 @@ def test_server_starts_without_database_redis_and_globus_and_recovers(
             assert ready().status_code == 503
             assert set(ready().json()["degraded"]) >= {"database", "redis"}
             assert ask().json()["error"]["code"] == "auth_unavailable"
+            assert "globus_auth" in ready().json()["degraded"]
             globus.admin.clear_faults()
             assert wait_until(lambda: ask().json()["error"]["code"] == "catalogue_stale", 20)
             assert ask().headers["retry-after"]

@@ -4,9 +4,9 @@ import pytest
 
 from resource_server.domain.catalogue import FederatedRow, build_snapshot
 from resource_server.domain.errors import AuthUnavailable, GatewayError, ModelNotFound, ReauthenticationRequired
-from resource_server.services.access import resolve, visible_models
+from resource_server.services.access import known_groups, resolve, usable_models
 from tests.personas import PREMIUM_GROUP_ID
-from tests.unit.services.fakes import FakeCaller, target
+from tests.unit.services.fakes import ALICE, FakeCaller, target
 
 OPEN = target("open")
 CLOSED = target("closed", allowed_globus_groups=[PREMIUM_GROUP_ID])
@@ -28,7 +28,8 @@ async def test_model_that_needs_groups_fails_as_groups_do(failure: GatewayError)
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_list_shows_what_can_be_called_while_groups_cannot_be_told(failure: GatewayError) -> None:
-    assert set(await visible_models(SNAPSHOT, FakeCaller(failure=failure), None)) == {"both"}
+    groups = await known_groups(FakeCaller(failure=failure), SNAPSHOT.places())
+    assert set(usable_models(SNAPSHOT.names(None), ALICE, groups)) == {"both"}
 
 
 async def test_groups_open_every_place_of_the_group_and_no_other() -> None:
