@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from django.db import DataError, Error, IntegrityError, close_old_connections
+from django.db import DataError, Error, IntegrityError, close_old_connections, connection, transaction
 from django.db.models import CharField, PositiveBigIntegerField
 
 from resource_server.accounting.drain import RecordRefused, StoreUnavailable
@@ -12,6 +12,11 @@ from resource_server.models import RequestLog
 
 _COLUMNS = {name: RequestLog._meta.get_field(name) for name in FIELDS}
 _MAX_BIGINT = 2**63 - 1
+
+# Plain SQL: the ORM took half of the drain's time to build the same statement.
+_INSERT = "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING".format(  # noqa: S608 - names of our own columns
+    RequestLog._meta.db_table, ", ".join(FIELDS), ", ".join(["%s"] * len(FIELDS))
+)
 
 
 def insert_records(records: list[RequestRecord]) -> None:
@@ -23,7 +28,8 @@ def insert_records(records: list[RequestRecord]) -> None:
     """
     close_old_connections()
     try:
-        RequestLog.objects.bulk_create([_build_row(record) for record in records], ignore_conflicts=True)
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(_INSERT, [_build_row(record) for record in records])
     except (DataError, IntegrityError, ValueError, OverflowError) as exc:
         raise RecordRefused(str(exc)) from exc
     except Error as exc:
@@ -32,10 +38,10 @@ def insert_records(records: list[RequestRecord]) -> None:
         close_old_connections()
 
 
-def _build_row(record: RequestRecord) -> RequestLog:
-    values = {name: _fit(name, getattr(record, name)) for name in FIELDS}
-    values["received_at"] = dt.datetime.fromtimestamp(record.received_at, dt.UTC)
-    return RequestLog(**values)
+def _build_row(record: RequestRecord) -> list[Any]:
+    received_at = dt.datetime.fromtimestamp(record.received_at, dt.UTC)
+    adapted = connection.ops.adapt_datetimefield_value(received_at)
+    return [adapted if name == "received_at" else _fit(name, getattr(record, name)) for name in FIELDS]
 
 
 def _fit(name: str, value: Any) -> Any:
