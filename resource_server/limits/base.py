@@ -9,8 +9,8 @@ from resource_server.domain.usage import Usage
 class Reservation(Protocol):
     """What one request has reserved."""
 
-    async def settle(self, usage: Usage) -> None:
-        """Replace the reservation by what was used. Idempotent."""
+    def settle(self, usage: Usage) -> None:
+        """Replace the reservation by what was used; never waits: storing it comes after the answer."""
         ...
 
 
@@ -29,5 +29,5 @@ class Unlimited:
         """Every request has a place."""
         return self
 
-    async def settle(self, usage: Usage) -> None:
+    def settle(self, usage: Usage) -> None:
         """Nothing was reserved."""

@@ -66,7 +66,7 @@ class Inference:
             body = parse_body(request.body, request.operation)
             entry.model, entry.stream = body.model, body.stream
             candidates = await self._candidates(caller, request.path, body)
-            await self._limits.reserve(caller.principal, body.model)
+            entry.reservation = await self._limits.reserve(caller.principal, body.model)
             routed_at = time.perf_counter()
             attempts = Attempts(self._backends, candidates, body, request.request_id)
             if body.stream:

@@ -13,6 +13,7 @@ from resource_server.domain.errors import AccessDenied, ClientGone, GatewayError
 from resource_server.domain.operations import Operation
 from resource_server.domain.principal import Principal
 from resource_server.domain.usage import Usage
+from resource_server.limits.base import Reservation
 from resource_server.services.metrics import count_request
 
 CLIENT_LEFT = 499
@@ -27,6 +28,7 @@ class Entry:
     Attributes:
         principal: `None` for as long as nobody knows who asks.
         place: where the request went last; `None` for nowhere.
+        reservation: what the limits hold for it, settled when it closes.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Entry:
         self.model = ""
         self.stream = False
         self.place: Place | None = None
+        self.reservation: Reservation | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +86,8 @@ class Entry:
         target = self.place.target if self.place else None
         principal = self.principal
         usage = usage or Usage()
+        if self.reservation is not None:
+            self.reservation.settle(usage)
         record = RequestRecord(
             request_id=self._request_id,
             received_at=self._wall_received_at,
