@@ -153,7 +153,7 @@ class StreamTap:
 
     def _read(self, data: bytes) -> bool:
         """Note what the event says; False if it is withheld."""
-        if data == b"[DONE]":
+        if data.strip() == b"[DONE]":
             self.done = True
             return False
         document = orjson.loads(data)

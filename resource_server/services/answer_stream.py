@@ -1,6 +1,7 @@
 """A streamed answer on its way to the client: events as they come, heartbeats while it is silent, an honest end."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 
@@ -9,6 +10,8 @@ from resource_server.domain.errors import DeadlineExceeded, GatewayError, Stream
 from resource_server.domain.ranking import Candidate
 from resource_server.domain.sse import DONE, StreamTap, comment, error_event
 from resource_server.services.attempts import Attempts, Begun
+
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
 LAST_WORD_S = 1.0
@@ -46,8 +49,9 @@ class AnswerStream:
             await asyncio.wait({self._opening}, timeout=wait_s)
             if self._opening.done():
                 self._opening.result()
-        except BaseException:
-            self._ended = True
+        except BaseException as error:
+            # Whoever sees the error accounts for it; a client that leaves is charged what was produced.
+            self._ended = not isinstance(error, asyncio.CancelledError)
             await self.aclose()
             raise
         self._announced = self._attempts.current
@@ -97,6 +101,10 @@ class AnswerStream:
                 yield data
         except GatewayError as error:
             failure = error
+        except Exception:
+            # The answer has begun: only here can a bug still be told to the client.
+            logger.exception("internal_error in a stream")
+            failure = GatewayError("Internal error in the middle of the answer. Tell the operators.")
         # The account is settled before the last bytes go: what a client has seen complete is on record.
         self._end(failure)
         yield DONE if failure is None else error_event(failure)

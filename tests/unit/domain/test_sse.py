@@ -206,3 +206,9 @@ def test_error_event_carries_the_envelope() -> None:
 
 def test_comment_stays_on_its_line() -> None:
     assert comment("queued\r\n\ndata: x position=3") == b": queued data: x position=3\n\n"
+
+
+def test_done_with_spaces_around_it_is_done() -> None:
+    tap = StreamTap(include_usage=False)
+    assert tap.feed(b"data:  [DONE] \n\n") == b""
+    assert tap.done

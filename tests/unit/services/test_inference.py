@@ -163,8 +163,9 @@ async def test_failure_of_the_last_target_after_the_headers_is_an_event() -> Non
         ((chunk("hello"), b"data: {broken\n\n"), "stream_interrupted"),
         ((chunk("hello"), 9.9, 9.9, 9.9, 9.9, 9.9, 9.9), "stream_interrupted"),
         ((chunk("hello"), UpstreamTimeout("late")), "timeout"),
+        ((chunk("hello"), KeyError("a bug")), "internal_error"),
     ],
-    ids=["cut", "no finish", "done without finish", "second choice open", "garbage", "silence", "deadline"],
+    ids=["cut", "no finish", "done without finish", "second choice open", "garbage", "silence", "deadline", "bug"],
 )
 async def test_stream_that_does_not_finish_ends_with_an_error_and_no_done(steps: Any, code: str) -> None:
     upstream = FakeUpstream(*steps)
