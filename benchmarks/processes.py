@@ -1,10 +1,12 @@
 """Processes that are measured: pinned when they start, ended by their own pid, weighed with all their children."""
 
+import ctypes
 import os
 import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,6 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 END_WAIT_S = 10.0
 RUN_WAIT_S = 120.0
 OPEN_FILES = 8192
+
+_PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class BenchmarkError(Exception):
@@ -116,6 +121,7 @@ class Programs:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - prctl alone is called in it, nothing locks
             )
         program = Program(name, process, log)
         self._stack.callback(program.stop)
@@ -132,10 +138,25 @@ class Programs:
                 text=True,
                 timeout=RUN_WAIT_S,
                 check=False,
+                preexec_fn=_die_with_parent(),
             )
         if done.returncode != 0:
             raise BenchmarkError(f"{' '.join(command[:5])} failed:\n{done.stderr[-3000:]}")
         return done.stdout
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """What makes the kernel kill a child when the thread that starts it ends; the driver's main thread starts all."""
+    if _prctl is None:
+        return None
+    prctl, parent = _prctl, os.getpid()
+
+    def ask_the_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:  # it ended between fork and prctl
+            os._exit(1)
+
+    return ask_the_kernel
 
 
 def allow_open_files() -> None:
