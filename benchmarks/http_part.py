@@ -83,7 +83,7 @@ def measure(programs: Programs, targets: list[Target], sizes: Sizes, say: Callab
 def _measure_once(programs: Programs, target: Target, mock: Target, sizes: Sizes) -> dict[str, float]:
     unary = UNARY if not target.is_mock else PACED
     plan = Plan("unary", target.address, unary, concurrency=CONCURRENCY, seconds=sizes.seconds, is_mock=target.is_mock)
-    busy = _run(programs, target, plan)
+    busy = run_plan(programs, target, plan)
     found = {
         "cpu_us_per_request": busy["cpu_s"] / busy["requests"] * 1e6,
         "requests_per_s": busy["requests_per_s"],
@@ -99,10 +99,10 @@ def _measure_once(programs: Programs, target: Target, mock: Target, sizes: Sizes
             baseline=mock.address,
             baseline_model=PACED,
         )
-        alone = _run(programs, target, paired)
+        alone = run_plan(programs, target, paired)
         found |= {name: alone[name] for name in ("added_p50_ms", "added_p99_ms", "mock_p50_ms")}
     streams = replace(plan, kind="streams", concurrency=STREAMS, events=sizes.events, model=target.model(PACED))
-    found["cpu_us_per_event"] = _cost_of_event(_run(programs, target, streams))
+    found["cpu_us_per_event"] = cost_of_event(run_plan(programs, target, streams))
     return found
 
 
@@ -110,15 +110,15 @@ def _measure_bursts(programs: Programs, target: Target, sizes: Sizes) -> dict[st
     if not target.bursts:
         return {}
     plan = Plan("streams", target.address, target.model(BURST), concurrency=STREAMS, events=sizes.events)
-    return {"cpu_us_per_burst_event": _cost_of_event(_run(programs, target, plan))}
+    return {"cpu_us_per_burst_event": cost_of_event(run_plan(programs, target, plan))}
 
 
 def _measure_many(programs: Programs, target: Target, sizes: Sizes) -> dict[str, float]:
     plan = Plan("streams", target.address, target.model(SLOW), concurrency=MANY_STREAMS, is_mock=target.is_mock)
-    found = _run(programs, target, replace(plan, events=sizes.many_events, spread_s=2.0))
+    found = run_plan(programs, target, replace(plan, events=sizes.many_events, spread_s=2.0))
     figures = {
         "streams_complete": found["complete"],
-        "cpu_us_per_event_at_500": _cost_of_event(found),
+        "cpu_us_per_event_at_500": cost_of_event(found),
         "rss_idle_mb": target.rss_idle_mb,
         "rss_streams_mb": found["rss_mb"],
     }
@@ -127,13 +127,14 @@ def _measure_many(programs: Programs, target: Target, sizes: Sizes) -> dict[str,
     return figures
 
 
-def _cost_of_event(found: dict[str, float]) -> float:
+def cost_of_event(found: dict[str, float]) -> float:
+    """CPU µs of the target per event, from what `run_plan` found. Raises `BenchmarkError` where none came."""
     if not found["events"]:
         raise BenchmarkError("not a single event came through")
     return found["cpu_s"] / found["events"] * 1e6
 
 
-def _run(programs: Programs, target: Target, plan: Plan) -> dict[str, float]:
+def run_plan(programs: Programs, target: Target, plan: Plan) -> dict[str, float]:
     """What the load generator found, and what the target spent on it, work that it put off included."""
     with _sampling(target) as peak_mb:
         before_s = target.program.cpu_s
@@ -178,7 +179,7 @@ def _sampling(target: Target) -> Iterator[list[float]]:
 def _warm(programs: Programs, target: Target) -> Target:
     unary = UNARY if not target.is_mock else PACED
     plan = Plan("unary", target.address, unary, seconds=0.02, is_mock=target.is_mock)
-    _run(programs, target, plan)
+    run_plan(programs, target, plan)
     warmed = replace(target, rss_idle_mb=target.program.rss_mb)
-    _run(programs, target, replace(plan, concurrency=8, seconds=0.5))
+    run_plan(programs, target, replace(plan, concurrency=8, seconds=0.5))
     return warmed

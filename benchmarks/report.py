@@ -23,6 +23,7 @@ _TASK_COLUMNS = (
     ("failures", "failures", "{:.0f}"),
     ("p50_ms", "p50 ms", "{:.0f}"),
     ("p95_ms", "p95 ms", "{:.0f}"),
+    ("cpu_us_per_event", "gateway's CPU µs/event", "{:.1f}"),
 )
 _RATIOS = ("cpu_us_per_request", "cpu_us_per_event", "cpu_us_per_burst_event")
 
