@@ -8,7 +8,7 @@ import inspect
 import logging
 import random
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
@@ -30,12 +30,15 @@ from resource_server.domain.errors import (
     AccessDenied,
     AuthenticationFailed,
     ClientGone,
+    DeadlineExceeded,
     GatewayError,
     InvalidValue,
     MethodNotAllowed,
     NotFound,
+    RequestTooLarge,
 )
 from resource_server.domain.operations import Operation
+from resource_server.domain.principal import Principal
 from resource_server.services.ledger import Entry
 from resource_server.services.metrics import count_error
 from resource_server.wiring import Gateway
@@ -47,6 +50,7 @@ _MAX_CACHED = 500
 """Characters of a path or host worth remembering: what clients choose must not fill our memory."""
 _RELAY_PREFIX = "/resource_server/relay/"
 _RELAY_CAP_BYTES = 1024 * 1024
+_OTHER_CAP_BYTES = 64 * 1024
 
 
 class ApiEntry:
@@ -63,7 +67,9 @@ class ApiEntry:
             match, path = _find_route(scope)
             entry = self._open_entry(match, scope, request_id, received_at)
             with entry or nullcontext():
-                body = await read_body(scope, receive, self._cap_bytes(path))
+                if entry is not None:
+                    entry.principal = await self._identify(scope, receive)
+                body = await read_body(scope, receive, self._cap_bytes(path, entry))
                 request = self._build_request(scope, body, request_id, received_at)
                 request.resolver_match, request.entry = match, entry
                 async with watch:
@@ -85,8 +91,26 @@ class ApiEntry:
             return None
         return self._gateway.ledger.open(request_id, operation, received_at)
 
-    def _cap_bytes(self, path: str) -> int:
-        return _RELAY_CAP_BYTES if path.startswith(_RELAY_PREFIX) else self._gateway.max_body_bytes
+    async def _identify(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Principal:
+        """Who asks: somebody who may not come in gets no memory for a body. Raises as `Authenticator.authenticate`."""
+        authorization = b",".join(value for name, value in scope["headers"] if name == b"authorization").decode(
+            "latin-1"
+        )
+        authenticator = self._gateway.authenticator
+        caller = authenticator.find_cached(authorization)
+        if caller is None:
+            try:
+                caller = await authenticator.authenticate(authorization, scope["client"][0] if scope["client"] else "")
+            except GatewayError:
+                with suppress(RequestTooLarge, DeadlineExceeded):
+                    await read_body(scope, receive, 0)
+                raise
+        return caller.principal
+
+    def _cap_bytes(self, path: str, entry: Entry | None) -> int:
+        if entry is not None:
+            return self._gateway.max_body_bytes
+        return _RELAY_CAP_BYTES if path.startswith(_RELAY_PREFIX) else _OTHER_CAP_BYTES
 
     def _build_request(self, scope: HTTPScope, body: bytes, request_id: str, received_at: float) -> ApiRequest:
         request = ApiRequest(scope, BytesIO(body))

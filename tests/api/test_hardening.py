@@ -19,6 +19,7 @@ from tests.personas import ALICE, CHARLIE
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
 QUERY = "SELECT sub, status, error_code, cancelled FROM resource_server_requestlog WHERE request_id = %s"
 LATEST = "SELECT status, error_code, cancelled FROM resource_server_requestlog WHERE model = %s AND cancelled"
+BIG = b"x" * 10 * 1024 * 1024
 CHAT_PATH = "/v1/chat/completions"
 
 
@@ -46,9 +47,10 @@ def post(stack: Stack, token: str, **options: Any) -> requests.Response:
         ("charlie", {"json": {}}, (CHARLIE.id, 403, "reauthentication_required", False)),
         ("made-up", {"json": {}}, ("", 401, "invalid_api_key", False)),
         ("alice", {"data": b"{"}, (ALICE.id, 400, "invalid_value", False)),
-        ("alice", {"data": b"x" * 10 * 1024 * 1024}, ("", 413, "request_too_large", False)),
+        ("alice", {"data": BIG}, (ALICE.id, 413, "request_too_large", False)),
+        ("charlie", {"data": BIG}, (CHARLIE.id, 403, "reauthentication_required", False)),
     ],
-    ids=["refused caller", "unknown caller", "no json", "too large"],
+    ids=["refused caller", "unknown caller", "no json", "too large", "refused caller with much to say"],
 )
 def test_request_that_never_reached_a_model_is_on_record(
     stack: Stack, persona: str, options: dict[str, Any], expected: tuple[Any, ...]
