@@ -41,7 +41,7 @@ class Application:
             await self._lifespan.run(receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000, "reason": None})
-        elif scope["path"].startswith(_PEOPLE):
+        elif f"{scope['path']}/".startswith(_PEOPLE):
             await self._serve_people(scope, receive, send)
         elif self._lifespan.entry is None:
             raise RuntimeError("the server must run the ASGI lifespan (uvicorn: --lifespan on)")
@@ -50,6 +50,8 @@ class Application:
 
     async def _serve_people(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Django writes a body of any size to the disk before it knows who sends it: read it here, counted."""
+        if f"{scope['path']}/" in _PEOPLE:  # as typed by hand
+            scope = {**scope, "path": f"{scope['path']}/"}
         try:
             body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)
         except GatewayError as error:

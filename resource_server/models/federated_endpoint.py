@@ -7,7 +7,7 @@ from resource_server.models.fields import DerivedSlugField, TargetsField
 
 
 def _slug(row: "FederatedEndpoint") -> str:
-    return slugify(row.name)
+    return slugify(row.name) or slugify(row.name, allow_unicode=True)  # a name without one Latin letter
 
 
 class FederatedEndpoint(models.Model):

@@ -146,3 +146,10 @@ def test_body_for_peoples_pages_is_counted_before_anybody_is_known(stack: Stack)
     form = {"username": "x", "password": "y", "csrfmiddlewaretoken": page.cookies["csrftoken"]}
     answer = requests.post(url, data=form, cookies=page.cookies, timeout=20)
     assert "Please enter the correct" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/admin", "/operator", "/admin/login"])
+def test_peoples_pages_need_no_trailing_slash(stack: Stack, path: str) -> None:
+    response = requests.get(f"{stack.gateway.base_url}{path}", timeout=20, headers={"Accept": "text/html"})
+    assert response.headers["content-type"].startswith("text/html")
+    assert response.status_code in {200, 403}

@@ -74,3 +74,11 @@ def test_change_from_another_site_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.get())
     assert send(client, "POST", "clusters/", {"name": "polaris"}).status_code == 403
+
+
+def test_names_without_latin_letters_get_slugs_of_their_own(staff: Client) -> None:
+    for name in ("日本語", "中文"):
+        target = {"backend": "simulated", "cluster": "polaris", "framework": "vllm", "model": name}
+        body = {"name": name, "target_model_name": name, "targets": [target]}
+        assert send(staff, "POST", "federated-endpoints/", body).status_code == 201
+    assert {row.slug for row in FederatedEndpoint.objects.all()} == {"日本語", "中文"}
