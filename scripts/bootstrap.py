@@ -30,7 +30,7 @@ INCLUDES = {
     "bench": ("bench", "demo", "runtime"),
     "model": ("model",),
 }
-SEPARATE = ("agent", "openai1")
+SEPARATE = ("openai1",)
 
 
 class BootstrapFailed(Exception):
