@@ -28,7 +28,9 @@ DESCRIPTION = "Measure the gateway beside its peers, on this machine, as ratios 
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns its exit status: 0 measured (whatever the figures), 1 could not measure."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="one short round, about a minute: a look, not a result")
+    parser.add_argument(
+        "--quick", action="store_true", help="a minute with the gateway and the bare view: a look, not a result"
+    )
     parser.add_argument("--only", choices=("http", "tasks"), help="one of the two parts")
     options = parser.parse_args(argv)
     allow_open_files()
@@ -73,7 +75,7 @@ def _measure_http(document: dict[str, object], programs: Programs, cloud: Cloud,
     sizes = http_part.QUICK if document["quick"] else http_part.FULL
     imports_mb = measure_imports_mb(programs)
     with Programs(programs.folder, programs.cores) as peers:  # they are gone when the next part begins
-        targets, absent = http_part.start_targets(peers, cloud, mock)
+        targets, absent = http_part.start_targets(peers, cloud, mock, sizes)
         figures = http_part.measure(peers, targets, sizes, say)
     print(f"\n{format_http(figures, absent)}")
     print(f"\nRSS of a process that only imports what the gateway imports: {imports_mb:.0f} MB")

@@ -36,27 +36,35 @@ _QUIET_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured."""
+    """How much is measured.
 
+    Attributes:
+        is_whole: every target, and bursts too; otherwise the gateway and the bare view, for the bounds' sake.
+    """
+
+    is_whole: bool = True
     rounds: int = 3
     seconds: float = 1.5
     paired_seconds: float = 1.0
     events: int = 120
-    many_events: int = 40
+    many_events: int = 32
 
 
 FULL = Sizes()
-QUICK = Sizes(rounds=1, seconds=1.0, paired_seconds=0.5, events=100, many_events=24)
+QUICK = Sizes(is_whole=False, rounds=1, seconds=1.0, paired_seconds=0.5, events=80, many_events=20)
 
 Figures = dict[str, dict[str, float]]
 """Target → figure → value."""
 
 
-def start_targets(programs: Programs, cloud: Cloud, mock: Target) -> tuple[list[Target], dict[str, str]]:
+def start_targets(programs: Programs, cloud: Cloud, mock: Target, sizes: Sizes) -> tuple[list[Target], dict[str, str]]:
     """Every target that can be had, each having answered once; and the reason for each that is absent."""
-    found = start_gateway(programs, cloud, mock)
-    found += [start(programs, mock) for start in (start_ninja_hopfree, start_ninja_aiohttp, start_ninja_httpx)]
+    over_http, simulated = start_gateway(programs, cloud, mock)
+    bare = start_ninja_hopfree(programs, mock)
     absent: dict[str, str] = {}
+    if not sizes.is_whole:
+        return [_warm(programs, target) for target in (mock, over_http, bare)], absent
+    found = [over_http, simulated, bare, start_ninja_aiohttp(programs, mock), start_ninja_httpx(programs, mock)]
     for name, start in (("nginx", start_nginx), ("vllm-router", start_vllm_router)):
         peer = start(programs, mock)
         if isinstance(peer, str):
@@ -74,7 +82,7 @@ def measure(programs: Programs, targets: list[Target], sizes: Sizes, say: Callab
             say(f"round {number + 1} of {sizes.rounds}: {target.name}")
             found = _measure_once(programs, target, targets[0], sizes)
             if number == 0:
-                say(f"bursts, {MANY_STREAMS} streams: {target.name}")
+                say(f"{MANY_STREAMS} streams: {target.name}")
                 found |= _measure_bursts(programs, target, sizes) | _measure_many(programs, target, sizes)
             rounds[target.name].append(found)
     return {name: medians(found) for name, found in rounds.items()}
@@ -107,7 +115,7 @@ def _measure_once(programs: Programs, target: Target, mock: Target, sizes: Sizes
 
 
 def _measure_bursts(programs: Programs, target: Target, sizes: Sizes) -> dict[str, float]:
-    if not target.bursts:
+    if not (target.bursts and sizes.is_whole):
         return {}
     plan = Plan("streams", target.address, target.model(BURST), concurrency=STREAMS, events=sizes.events)
     return {"cpu_us_per_burst_event": cost_of_event(run_plan(programs, target, plan))}

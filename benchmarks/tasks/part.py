@@ -38,7 +38,7 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(rates_per_s=(50,), endpoints=(), seconds=5.0, first_tokens=4, relay_events=60)
+QUICK = Sizes(rates_per_s=(50,), endpoints=(), seconds=4.0, first_tokens=3, relay_events=60)
 
 
 def measure(

@@ -33,7 +33,7 @@ def measure_first_token(programs: Programs, gateway: Target, count: int) -> dict
     stream = Plan("streams", gateway.address, PACED, events=4)
     load = [sys.executable, "-m", "benchmarks.load"]
     programs.run([*load, stream.encode()])  # the first call pays for the connections
-    time.sleep(1)
+    time.sleep(1)  # and for its place in the pace of submits
     found = json.loads(programs.run([*load, replace(stream, concurrency=count, spread_s=count * 1.0).encode()]))
     figures = {"requests": count, "failures": count - found["equal"]}
     return {**figures, "p50_ms": found["first_p50_ms"], "p95_ms": found["first_p95_ms"]}
