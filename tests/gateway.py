@@ -72,7 +72,7 @@ class GatewayServer(Server):
     def _is_ready(self) -> bool:
         try:
             return requests.get(f"{self.base_url}/ready", timeout=2).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 

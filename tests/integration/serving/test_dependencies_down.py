@@ -21,7 +21,7 @@ class UnreadyGateway(GatewayServer):
     def _is_ready(self) -> bool:
         try:
             return requests.get(f"{self.base_url}/health", timeout=2).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 
