@@ -3,7 +3,7 @@
 import importlib.util
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.plans import Address
@@ -119,6 +119,3 @@ def _find_nginx() -> str | None:
         if found:
             return str(found[0])
     return shutil.which("nginx", path="/usr/sbin:/usr/bin") or shutil.which("nginx")
-
-
-Starter = Callable[[Programs, Target], Target | str]
