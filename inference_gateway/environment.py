@@ -215,7 +215,9 @@ def _parse(key: Key, variables: Mapping[str, str]) -> object:
 
 def load_environment() -> Environment:
     """The process's environment over ``.env`` in the project's folder."""
-    from_file = {name: value for name, value in dotenv_values(BASE_DIR / ".env").items() if value is not None}
+    # A secret may hold "${": it is no reference to another key.
+    values = dotenv_values(BASE_DIR / ".env", interpolate=False)
+    from_file = {name: value for name, value in values.items() if value is not None}
     for key in KEYS:
         if key.reader == _SDK and key.name in from_file:
             os.environ.setdefault(key.name, from_file[key.name])  # the SDK reads nothing but its process's environment
