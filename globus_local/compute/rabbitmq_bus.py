@@ -77,7 +77,8 @@ class RabbitMqBus:
         received: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         async with await self._connection.channel() as channel:
             await channel.set_qos(prefetch_count=prefetch, timeout=ANSWER_S)
-            source = await channel.declare_queue(queue, durable=True, timeout=ANSWER_S)
+            # Passively, because after a cancellation by the broker aio-pika declares again: a deleted queue stays so.
+            source = await channel.declare_queue(queue, durable=True, passive=True, timeout=ANSWER_S)
             await source.consume(received.put, timeout=ANSWER_S)
             yield _receive(received)
 

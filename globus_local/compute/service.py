@@ -27,6 +27,9 @@ from globus_local.endpoint.embedded import EmbeddedEndpoint, EndpointSettings
 from globus_local.errors import ServiceError
 from globus_local.records import Identity
 
+END_S = 10.0
+"""How long an embedded endpoint may take to end its workers."""
+
 
 def build_bus(settings: Settings) -> Bus:
     """The RabbitMQ of the settings, or a broker of our own."""
@@ -69,13 +72,17 @@ class Compute:
 
     def reset(self) -> None:
         """Forget everything; embedded endpoints end, and their queues and those of the groups go."""
-        for endpoint_id in list(self.embedded):
-            self._stop_embedded(endpoint_id)
+        runs = [self._cancel_embedded(endpoint_id) for endpoint_id in list(self.embedded)]
         if self._is_running:
-            self._background.start(self._delete_queues(list(self.store.endpoints), list(self.store.groups)), "reset")
+            self._background.start(
+                self._delete_queues(runs, list(self.store.endpoints), list(self.store.groups)), "reset"
+            )
         self.store.clear()
 
-    async def _delete_queues(self, endpoint_ids: list[str], group_ids: list[str]) -> None:
+    async def _delete_queues(
+        self, runs: list[asyncio.Task[None]], endpoint_ids: list[str], group_ids: list[str]
+    ) -> None:
+        await _wait_ended(*runs)
         for endpoint_id in endpoint_ids:
             await registration.delete_endpoint(self.bus, endpoint_id)
         for group_id in group_ids:
@@ -101,21 +108,25 @@ class Compute:
         endpoint.embedded = True
         await self.register_endpoint(endpoint)
         if self._cloud.settings.with_endpoint:
-            self._stop_embedded(endpoint.id)
+            await self._end_embedded(endpoint.id)
             runner = EmbeddedEndpoint(self.bus, endpoint.id, settings, self._is_offline_by_fault)
             self.embedded[endpoint.id] = self._background.start(runner.run(), f"endpoint {endpoint.name}")
         return endpoint.id
 
     async def delete_endpoint(self, endpoint: Endpoint) -> None:
         """Forget an endpoint; its queues go, and an embedded one ends."""
-        self._stop_embedded(endpoint.id)
-        del self.store.endpoints[endpoint.id]
+        self.store.endpoints.pop(endpoint.id, None)
+        await self._end_embedded(endpoint.id)
         await registration.delete_endpoint(self.bus, endpoint.id)
 
-    def _stop_embedded(self, endpoint_id: str) -> None:
-        run = self.embedded.pop(endpoint_id, None)
-        if run is not None:
-            run.cancel()
+    async def _end_embedded(self, endpoint_id: str) -> None:
+        if endpoint_id in self.embedded:
+            await _wait_ended(self._cancel_embedded(endpoint_id))
+
+    def _cancel_embedded(self, endpoint_id: str) -> asyncio.Task[None]:
+        run = self.embedded.pop(endpoint_id)
+        run.cancel()
+        return run
 
     def is_online(self, endpoint: Endpoint) -> bool:
         """Whether the endpoint beats, and no fault says otherwise."""
@@ -187,3 +198,9 @@ class Compute:
         body = wire.encode_message("task", {"task_id": task.id, "task_buffer": function.packed + arguments})
         await self.bus.publish(wire.TASKS, wire.task_queue(target.id), Outgoing(body=body, headers=headers))
         return task.id
+
+
+async def _wait_ended(*runs: asyncio.Task[None]) -> None:
+    """Wait for embedded endpoints to end: one that still consumes would bring its deleted queue back."""
+    if runs:
+        await asyncio.wait(runs, timeout=END_S)

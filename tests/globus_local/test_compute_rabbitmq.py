@@ -1,12 +1,14 @@
 """The Compute service on a RabbitMQ server instead of its own broker."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 from globus_local.cloud import Settings
+from globus_local.compute.rabbitmq_bus import RECONNECT_S
 from globus_local.embedded import running
 from tests.globus_local.compute_clients import (
     DEADLINE_S,
@@ -64,7 +66,28 @@ def test_deleted_endpoint_leaves_no_queue(local: Local, rabbitmq_session: Rabbit
     other_id = create_endpoint(local, concurrency=1)
     wait_for_status(build_client(local), other_id, "online")
     local.admin.call("DELETE", f"compute/endpoints/{other_id}")
+    assert not has_queue(rabbitmq_session, f"{other_id}.tasks")
+
+
+def test_queue_deleted_under_its_consumer_is_not_brought_back(local: Local, rabbitmq_session: RabbitMQServer) -> None:
+    other_id = create_endpoint(local, concurrency=1)
+    queue = f"{other_id}.tasks"
+    wait_for_status(build_client(local), other_id, "online")
     with pika.BlockingConnection(pika.URLParameters(rabbitmq_session.url)) as connection:
-        with pytest.raises(ChannelClosedByBroker) as raised:
-            connection.channel().queue_declare(f"{other_id}.tasks", passive=True)
-        assert raised.value.reply_code == 404
+        channel = connection.channel()
+        while channel.queue_declare(queue, passive=True).method.consumer_count == 0:
+            connection.sleep(0.05)
+        channel.queue_delete(queue)
+        connection.sleep(3 * RECONNECT_S)  # the time in which the client library would repair what it has lost
+    assert not has_queue(rabbitmq_session, queue)
+    local.admin.call("DELETE", f"compute/endpoints/{other_id}")
+
+
+def has_queue(server: RabbitMQServer, name: str) -> bool:
+    with pika.BlockingConnection(pika.URLParameters(server.url)) as connection:
+        try:
+            connection.channel().queue_declare(name, passive=True)
+        except ChannelClosedByBroker as error:
+            assert error.reply_code == HTTPStatus.NOT_FOUND
+            return False
+        return True

@@ -15,12 +15,12 @@ async def test_patience_ends_a_wait_that_is_too_long() -> None:
 async def test_patience_is_as_long_for_each_wait_in_a_row() -> None:
     patience = Patience()
 
-    for _ in range(5):
-        with patience.limit(0.05):
-            await asyncio.sleep(0.02)
+    for _ in range(4):  # together longer than the limit of one
+        with patience.limit(1):
+            await asyncio.sleep(0.3)
     with pytest.raises(TimeoutError), patience.limit(0.02):
         await asyncio.sleep(5)
-    with patience.limit(0.05):
+    with patience.limit(1):
         await asyncio.sleep(0)
 
 
