@@ -69,18 +69,23 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.fixture(scope="session")
 def redis_session_url(pytestconfig: pytest.Config) -> str:
     """A database of this worker's own on the run's Redis, for what outlives a test."""
-    if not hasattr(pytestconfig, "workerinput"):
-        return f"{pytestconfig.stash[_SERVERS].redis}/0"
-    number = int(pytestconfig.workerinput["workerid"].removeprefix("gw")) % DATABASES
-    return f"{pytestconfig.workerinput['redis']}/{number}"
+    return _find_redis(pytestconfig, 0)
 
 
 @pytest.fixture
-def redis_url(redis_session_url: str) -> str:
-    """The worker's database on the run's Redis, emptied."""
-    with redis.Redis.from_url(redis_session_url) as client:
+def redis_url(pytestconfig: pytest.Config) -> str:
+    """Another one, emptied: nothing that outlives a test writes to it."""
+    url = _find_redis(pytestconfig, 1)
+    with redis.Redis.from_url(url) as client:
         client.flushdb()
-    return redis_session_url
+    return url
+
+
+def _find_redis(pytestconfig: pytest.Config, offset: int) -> str:
+    if not hasattr(pytestconfig, "workerinput"):
+        return f"{pytestconfig.stash[_SERVERS].redis}/{offset}"
+    number = int(pytestconfig.workerinput["workerid"].removeprefix("gw"))
+    return f"{pytestconfig.workerinput['redis']}/{(2 * number + offset) % DATABASES}"
 
 
 @pytest.fixture
