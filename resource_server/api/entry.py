@@ -38,7 +38,7 @@ from resource_server.domain.errors import (
     RequestTooLarge,
 )
 from resource_server.domain.operations import Operation
-from resource_server.domain.principal import Principal
+from resource_server.identity.base import Caller
 from resource_server.services.ledger import Entry
 from resource_server.services.metrics import count_error
 from resource_server.wiring import Gateway
@@ -66,12 +66,16 @@ class ApiEntry:
         try:
             match, path = _find_route(scope)
             entry = self._open_entry(match, scope, request_id, received_at)
+            caller = None
             with entry or nullcontext():
                 if entry is not None:
-                    entry.principal = await self._identify(scope, receive)
+                    caller = await self._identify(scope, receive)
+                    entry.principal = caller.principal
+                identified_at = time.perf_counter()
                 body = await read_body(scope, receive, self._cap_bytes(path, entry))
                 request = self._build_request(scope, body, request_id, received_at)
-                request.resolver_match, request.entry = match, entry
+                request.resolver_match, request.entry, request.caller = match, entry, caller
+                request.authenticated_at = identified_at
                 async with watch:
                     await _respond(match, request, send)
         except ClientGone:
@@ -91,21 +95,18 @@ class ApiEntry:
             return None
         return self._gateway.ledger.open(request_id, operation, received_at)
 
-    async def _identify(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Principal:
+    async def _identify(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Caller:
         """Who asks: somebody who may not come in gets no memory for a body. Raises as `Authenticator.authenticate`."""
         authorization = b",".join(value for name, value in scope["headers"] if name == b"authorization").decode(
             "latin-1"
         )
-        authenticator = self._gateway.authenticator
-        caller = authenticator.find_cached(authorization)
-        if caller is None:
-            try:
-                caller = await authenticator.authenticate(authorization, scope["client"][0] if scope["client"] else "")
-            except GatewayError:
-                with suppress(RequestTooLarge, DeadlineExceeded):
-                    await read_body(scope, receive, 0)
-                raise
-        return caller.principal
+        address = scope["client"][0] if scope["client"] else ""
+        try:
+            return await self._gateway.authenticator.authenticate(authorization, address)
+        except GatewayError:
+            with suppress(RequestTooLarge, DeadlineExceeded):
+                await read_body(scope, receive, 0)
+            raise
 
     def _cap_bytes(self, path: str, entry: Entry | None) -> int:
         if entry is not None:
@@ -119,7 +120,7 @@ class ApiEntry:
         request._body = body  # noqa: SLF001 - read and capped above; Django would copy it once more
         request.gateway = self._gateway
         request.request_id = request_id
-        request.received_at = request.authenticated_at = received_at
+        request.received_at = received_at
         _check_host(request.META.get("HTTP_HOST", ""))
         return request
 

@@ -23,6 +23,7 @@ class ApiRequest(ASGIRequest):
         received_at: `time.perf_counter()` when the entry was called.
         authenticated_at: the same when the caller was known.
         entry: the record of this request, where it asks for inference.
+        caller: who asks, where the entry had to know before it read the body.
         auth: the caller, set by Ninja once `GlobusBearer` has let them in.
     """
 
@@ -31,6 +32,7 @@ class ApiRequest(ASGIRequest):
     received_at: float
     authenticated_at: float
     entry: Entry | None
+    caller: Caller | None
     auth: Caller
 
 

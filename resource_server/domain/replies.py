@@ -1,6 +1,6 @@
 """What a use case gives back: plain values, of which the API layer makes a response."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,12 +8,8 @@ from typing import Protocol
 class ByteStream(Protocol):
     """An answer in flight. Whoever holds it closes it, also when it was never read."""
 
-    def __aiter__(self) -> "ByteStream":
-        """Itself."""
-        ...
-
-    async def __anext__(self) -> bytes:
-        """The next bytes for the client, never empty; `StopAsyncIteration` at the end."""
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The bytes for the client as they come, never empty."""
         ...
 
     async def aclose(self) -> None:

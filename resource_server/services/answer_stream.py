@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from resource_server.backends.base import BackendFailure, UpstreamTimeout
 from resource_server.domain.errors import DeadlineExceeded, GatewayError, StreamInterrupted
@@ -37,6 +37,7 @@ class AnswerStream:
         self._begun: Begun | None = None
         self._ended = False
         self._closed = False
+        self._heard_at = 0.0
         self._events = self._produce()
 
     async def begin(self, wait_s: float) -> Candidate:
@@ -57,11 +58,8 @@ class AnswerStream:
         self._announced = self._attempts.current
         return self._announced
 
-    def __aiter__(self) -> "AnswerStream":
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await self._events.__anext__()
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._events
 
     async def aclose(self) -> None:
         """Cancel what still runs upstream and settle; a generator that never ran would not do it in a `finally`."""
@@ -97,8 +95,10 @@ class AnswerStream:
         try:
             begun = self._begun = self._opening.result()
             yield begun.head
-            async for data in self._relay(begun):
-                yield data
+            self._heard_at = time.monotonic()
+            while (data := await self._receive(begun)) is not None:
+                if data:
+                    yield data
         except GatewayError as error:
             failure = error
         except Exception:
@@ -109,40 +109,32 @@ class AnswerStream:
         self._end(failure)
         yield DONE if failure is None else error_event(failure)
 
-    async def _relay(self, begun: Begun) -> AsyncGenerator[bytes, None]:
-        """Everything after the head. Raises the error with which the stream must end."""
+    async def _receive(self, begun: Begun) -> bytes | None:
+        """What may go to the client next, perhaps nothing; `None` at the honest end. Raises the stream's error."""
         tap = begun.tap
-        idle_timeout_s = self._attempts.current.place.target.idle_timeout_s
-        heard_at = time.monotonic()
-        while True:
-            data, out = await _next(begun, LAST_WORD_S if tap.done else HEARTBEAT_S)
-            if out:
-                yield out
-            if not data and (data is not None or tap.done):
-                break
-            if data is None:
-                if time.monotonic() - heard_at > idle_timeout_s:
-                    raise StreamInterrupted("The model fell silent in the middle of its answer.")
-                yield _COMMENT
-            else:
-                heard_at = time.monotonic()
-            if tap.error is not None:
-                raise StreamInterrupted("The model's server reported an error in the middle of its answer.")
+        if tap.error is not None:
+            raise StreamInterrupted("The model's server reported an error in the middle of its answer.")
+        try:
+            data = await begun.upstream.read(LAST_WORD_S if tap.done else HEARTBEAT_S)
+            if data:
+                self._heard_at = time.monotonic()
+                return tap.feed(data)
+        except UpstreamTimeout as exc:
+            raise DeadlineExceeded("The model did not finish its answer in time.") from exc
+        except (BackendFailure, ValueError) as exc:
+            raise StreamInterrupted("The model's answer broke off before its end.") from exc
+        if data is None and not tap.done:
+            self._check_idle()
+            return _COMMENT
         if not tap.finished:
             raise StreamInterrupted("The model's answer broke off before its end.")
+        return None
+
+    def _check_idle(self) -> None:
+        if time.monotonic() - self._heard_at > self._attempts.current.place.target.idle_timeout_s:
+            raise StreamInterrupted("The model fell silent in the middle of its answer.")
 
     def _end(self, error: GatewayError | None, *, left: bool = False) -> None:
         if not self._ended:
             self._ended = True
             self._on_end(self._begun.tap if self._begun else None, error, left)
-
-
-async def _next(begun: Begun, wait_s: float) -> tuple[bytes | None, bytes]:
-    """What `Upstream.read` gave, and what of it may go to the client."""
-    try:
-        data = await begun.upstream.read(wait_s)
-        return data, begun.tap.feed(data) if data else b""
-    except UpstreamTimeout as exc:
-        raise DeadlineExceeded("The model did not finish its answer in time.") from exc
-    except (BackendFailure, ValueError) as exc:
-        raise StreamInterrupted("The model's answer broke off before its end.") from exc
