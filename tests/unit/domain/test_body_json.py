@@ -8,6 +8,7 @@ import pytest
 
 from resource_server.domain.body import parse_json
 from resource_server.domain.errors import InvalidValue
+from resource_server.domain.strict_json import MAX_CONTAINERS
 
 
 def nested(levels: int) -> bytes:
@@ -36,8 +37,11 @@ def nested(levels: int) -> bytes:
         (b'{"a": "\x00"}', "not JSON"),
         (nested(65), "64 levels"),
         (b'{"\\\\":' + nested(64) + b"}", "64 levels"),
-        (nested(100_000), "64 levels"),
-        (b"[" * 100_000, "64 levels"),
+        (nested(20_000), "64 levels"),
+        (b"[" * 20_000, "64 levels"),
+        (b"[" * 100_000, "objects and arrays"),
+        (b'{"a": [' + b",".join([b"{}"] * MAX_CONTAINERS) + b"]}", "objects and arrays"),
+        (b'{"a": [' + b",".join([b'{"b": "}", "c": "d", "e": "f"}'] * MAX_CONTAINERS) + b"]}", "objects and arrays"),
     ],
 )
 def test_document_with_no_single_meaning_is_refused_in_words(raw: bytes, words: str) -> None:
@@ -75,6 +79,8 @@ def test_duplicate_key_however_written_is_refused(raw: bytes) -> None:
         {"a": {"a": {"a": 1}}, "b": [{"a": 1}, {"a": 2}]},
         {"prompt": '{"a": 1, "a": 2} and "b" : "c\\": d'},
         {"prompt": "literally \\u0000, no NUL"},
+        {"prompt": '{["' * MAX_CONTAINERS},
+        {"prompt": [[]] * (MAX_CONTAINERS - 2)},
         {'"quoted": ': '":', "back\\slash\\": "\\"},
         {"emoji": "\U0001f642", "": ""},
         {"deep": json.loads(nested(63))},
