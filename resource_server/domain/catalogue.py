@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from resource_server.domain.access import AccessRule
+from resource_server.domain.affinity import build_seed
 from resource_server.domain.targets import GlobusComputeTarget, Target
 
 Key: TypeAlias = tuple[str, str, str]
@@ -43,11 +44,15 @@ class FederatedRow:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One target with every rule that guards it."""
+    """One target with every rule that guards it. Its `seed` is made of its key, once: see `domain.affinity`."""
 
     target: Target
     cluster: ClusterRow
     rules: tuple[AccessRule, ...]
+    seed: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", build_seed(*self.key))
 
     @property
     def key(self) -> Key:

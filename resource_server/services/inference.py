@@ -10,10 +10,12 @@ from resource_server.backends.base import Backend
 from resource_server.domain.body import RequestBody, check_for_target, parse_body
 from resource_server.domain.catalogue import Place
 from resource_server.domain.errors import GatewayError, Maintenance, ModelOffline
+from resource_server.domain.load import Load
 from resource_server.domain.operations import Operation
 from resource_server.domain.ranking import Candidate, rank
 from resource_server.domain.replies import Reply, StreamReply
 from resource_server.domain.sse import StreamTap
+from resource_server.domain.standing import Standing
 from resource_server.identity.base import Caller
 from resource_server.limits.base import Limits
 from resource_server.services.access import Path, resolve
@@ -76,10 +78,13 @@ class Inference:
     async def _candidates(self, caller: Caller, path: Path, body: RequestBody) -> list[Candidate]:
         places = await resolve(self._catalogue.snapshot(), caller, path, body.model)
         fitting = _fitting(body, places)
-        candidates = rank(fitting, lambda place: self._backends[place.target.backend].state(place.target))
+        candidates = rank(fitting, self._standing_of, _load_of)
         if not candidates:
             raise _nothing_to_try(fitting)
         return candidates
+
+    def _standing_of(self, place: Place) -> Standing:
+        return Standing(self._backends[place.target.backend].state(place.target))
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:
@@ -110,6 +115,10 @@ class Inference:
             entry.place = attempts.current.place
         entry.first_byte()
         return StreamReply(stream, _headers(request, candidate, routed_at))
+
+
+def _load_of(place: Place) -> Load:
+    return Load(0, place.target.max_concurrency)
 
 
 def _fitting(body: RequestBody, places: list[Place]) -> list[Place]:

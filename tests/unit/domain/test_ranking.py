@@ -1,25 +1,133 @@
 """Which places are tried, and in which order."""
 
+import random
 from typing import Any
 
-from resource_server.domain.catalogue import ClusterRow, Place
-from resource_server.domain.ranking import rank
+import pytest
+
+from resource_server.domain.catalogue import Place
+from resource_server.domain.load import Load
+from resource_server.domain.ranking import ANY_REQUEST, MOST, Candidate, RouteRequest, rank
+from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
-from resource_server.domain.targets import parse_target
+from tests.unit.domain.places import names, place
+
+HOT, STARTING, QUEUED, COLD = ModelState.HOT, ModelState.STARTING, ModelState.QUEUED, ModelState.COLD
+OFFLINE, MAINTENANCE = ModelState.OFFLINE, ModelState.MAINTENANCE
+IDLE = Load(0, 10)
+FULL = Load(10, 10)
 
 
-def place(cluster: str, **row: Any) -> Place:
-    target = parse_target({"backend": "simulated", "cluster": cluster, "framework": "f", "model": "m"})
-    return Place(target, ClusterRow(cluster, **row), ())
+def order(
+    targets: dict[str, tuple[Standing, Load]], request: RouteRequest = ANY_REQUEST, **options: Any
+) -> list[Candidate]:
+    places = [place(name) for name in targets]
+    return rank(
+        places,
+        lambda one: targets[one.target.cluster][0],
+        lambda one: targets[one.target.cluster][1],
+        request,
+        chance=random.Random(1),
+        **options,
+    )
 
 
-def test_rank_keeps_the_operators_order_and_gives_reasons() -> None:
-    ranked = rank([place("a"), place("b")], lambda _: ModelState.HOT)
-    assert [candidate.place.target.cluster for candidate in ranked] == ["a", "b"]
-    assert "operator's order" in ranked[0].reason
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ((Standing(HOT), IDLE), (Standing(HOT), FULL)),
+        ((Standing(HOT), IDLE), (Standing(HOT, walltime_left_s=59), IDLE)),
+        ((Standing(HOT, walltime_left_s=59), IDLE), (Standing(HOT), FULL)),
+        ((Standing(HOT, walltime_left_s=60), IDLE), (Standing(HOT, walltime_left_s=59), IDLE)),
+        ((Standing(HOT), FULL), (Standing(STARTING, eta_s=1), IDLE)),
+        ((Standing(STARTING, eta_s=300), IDLE), (Standing(QUEUED, eta_s=10), IDLE)),
+        ((Standing(STARTING, eta_s=10), IDLE), (Standing(STARTING, eta_s=20), IDLE)),
+        ((Standing(STARTING, eta_s=10), IDLE), (Standing(STARTING), IDLE)),
+        ((Standing(QUEUED, eta_s=10), IDLE), (Standing(QUEUED, eta_s=20), IDLE)),
+        ((Standing(QUEUED), IDLE), (Standing(COLD, free_nodes=9), IDLE)),
+        ((Standing(COLD, free_nodes=1), IDLE), (Standing(COLD, free_nodes=0), IDLE)),
+        ((Standing(COLD, free_nodes=1), IDLE), (Standing(COLD), IDLE)),
+        ((Standing(HOT), Load(1, 10)), (Standing(HOT), Load(2, 10))),
+        ((Standing(HOT), Load(3, 100)), (Standing(HOT), Load(2, 10))),
+        ((Standing(HOT), Load(2, 10, 0.5)), (Standing(HOT), Load(2, 10, 0.9))),
+        ((Standing(HOT), Load(9, 100, 9.0)), (Standing(HOT), Load(2, 10))),
+        ((Standing(HOT), Load(11, 10)), (Standing(HOT), Load(12, 10))),
+    ],
+)
+def test_rank_puts_the_better_place_first_wherever_it_stands(
+    better: tuple[Standing, Load], worse: tuple[Standing, Load]
+) -> None:
+    request = RouteRequest(expected_s=60)
+    assert names(order({"b": better, "w": worse}, request)) == "bw"
+    assert names(order({"w": worse, "b": better}, request)) == "bw"
+
+
+@pytest.mark.parametrize("state", [HOT, STARTING, QUEUED, COLD])
+def test_rank_of_equals_keeps_the_operators_order(state: ModelState) -> None:
+    equal = (Standing(state), IDLE)
+    assert names(order({"b": equal, "a": equal})) == "ba"
 
 
 def test_rank_leaves_out_offline_and_maintenance() -> None:
-    places = [place("a"), place("b", maintenance=True), place("c")]
-    ranked = rank(places, lambda p: ModelState.OFFLINE if p.target.cluster == "a" else ModelState.HOT)
-    assert [candidate.place.target.cluster for candidate in ranked] == ["c"]
+    standings = {"a": Standing(OFFLINE), "c": Standing(HOT), "d": Standing(MAINTENANCE)}
+    places = [place("a"), place("b", maintenance=True), place("c"), place("d")]
+    ranked = rank(places, lambda one: standings[one.target.cluster], lambda _: IDLE, last_resort=True)
+    assert names(ranked) == "c"
+
+
+def test_rank_takes_what_is_hopeless_only_where_the_operator_allows_it() -> None:
+    places = [place("a", maintenance=True), place("b")]
+    assert rank(places, lambda _: Standing(OFFLINE), lambda _: IDLE) == []
+    ranked = rank(places, lambda _: Standing(OFFLINE), lambda _: IDLE, last_resort=True)
+    assert [(names([one]), one.state) for one in ranked] == [("b", OFFLINE), ("a", MAINTENANCE)]
+
+
+def test_rank_asks_nothing_about_a_cluster_in_maintenance() -> None:
+    def standing_of(one: Place) -> Standing:
+        assert one.target.cluster == "b", "the cluster in maintenance was asked"
+        return Standing(HOT)
+
+    assert names(rank([place("a", maintenance=True), place("b")], standing_of, lambda _: IDLE)) == "b"
+
+
+def test_rank_gives_no_more_candidates_than_are_worth_trying() -> None:
+    for state in (HOT, STARTING, COLD, OFFLINE):
+        ranked = order({f"t{number}": (Standing(state), IDLE) for number in range(30)}, last_resort=True)
+        assert len(ranked) == MOST
+        assert len({names([one]) for one in ranked}) == MOST
+
+
+def test_rank_fills_up_from_the_next_kind() -> None:
+    targets = {"q": (Standing(QUEUED), IDLE), "h": (Standing(HOT), IDLE), "c": (Standing(COLD), IDLE)}
+    assert names(order(targets)) == "hqc"
+
+
+def test_rank_looks_for_an_affinity_key_only_where_hot_places_compete() -> None:
+    asked: list[int] = []
+
+    def find() -> bytes | None:
+        asked.append(1)
+        return None
+
+    request = RouteRequest(find)
+    order({"a": (Standing(HOT), IDLE)}, request)
+    order({"a": (Standing(HOT), IDLE), "b": (Standing(COLD), IDLE)}, request)
+    order({"a": (Standing(COLD), IDLE), "b": (Standing(COLD), IDLE)}, request)
+    assert not asked
+    order({"a": (Standing(HOT), IDLE), "b": (Standing(HOT), FULL), "c": (Standing(HOT), FULL)}, request)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("targets", "reason"),
+    [
+        ({"a": (Standing(HOT), Load(3, 10))}, "hot; the only target"),
+        ({"a": (Standing(HOT), IDLE), "b": (Standing(COLD), IDLE)}, "hot; the only hot target"),
+        ({"a": (Standing(HOT), FULL), "b": (Standing(HOT), FULL)}, "hot; less busy than another, full"),
+        ({"a": (Standing(STARTING, eta_s=12.4), IDLE)}, "starting, in about 12 s; no target is hot with room"),
+        ({"a": (Standing(QUEUED), IDLE)}, "queued; no target is hot with room"),
+        ({"a": (Standing(COLD, free_nodes=2), IDLE)}, "cold; its cluster has free nodes"),
+    ],
+)
+def test_reason_says_why_the_first_was_chosen(targets: dict[str, tuple[Standing, Load]], reason: str) -> None:
+    assert order(targets)[0].reason == reason

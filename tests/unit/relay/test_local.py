@@ -26,7 +26,7 @@ def open_streams(
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311 - an order that can be repeated, not a secret
+    return random.Random(seed)
 
 
 async def send(streams: LocalStreams, stream: LocalStream, *bodies: bytes) -> list[int]:

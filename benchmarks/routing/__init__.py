@@ -1,0 +1,1 @@
+"""A simulated fleet under the shipped ranking: ``python -m benchmarks.routing``."""
