@@ -116,6 +116,12 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("MAX_BODY_BYTES", "Largest request body; a target may allow less.", str(9 * 1024 * 1024), parse_count),
     Key(
+        "HOLD_MAX_S",
+        "Seconds for which a request may be held for a model that is not hot.",
+        "1800",
+        parse_seconds,
+    ),
+    Key(
         "INTROSPECTION_CACHE_S", "Seconds for which an introspected token is trusted, at most 30.", "30", parse_seconds
     ),
     Key("GROUPS_CACHE_S", "Seconds for which group memberships are trusted, at most 60.", "60", parse_seconds),

@@ -3,16 +3,20 @@
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from resource_server.accounting import Accounting, open_accounting
+from resource_server.backends.base import Backend
 from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.registry import build_compute_service, open_backends
+from resource_server.domain.catalogue import Place
 from resource_server.domain.settings import Settings
+from resource_server.domain.standing import Standing
+from resource_server.domain.states import ModelState
 from resource_server.domain.targets import Target
 from resource_server.identity.base import Authenticator, GlobusIdentity
 from resource_server.identity.globus_auth import GlobusAuth
@@ -27,6 +31,7 @@ from resource_server.services.gauges import GatewayCollector, exported
 from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
+from resource_server.services.routing import Routing
 from resource_server.state.background import Background
 from resource_server.state.base import State
 from resource_server.state.build import open_state
@@ -40,6 +45,7 @@ class Gateway:
     inference: Inference
     ledger: Ledger
     models: Models
+    routing: Routing
     catalogue: Catalogue
     relay: Relay
     state: State
@@ -81,6 +87,8 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         backends = await stack.enter_async_context(
             open_backends(build_compute_settings(settings), state, relay, _targets_of(catalogue))
         )
+        routing = Routing(backends, _reported_by(backends), state, worker_id)
+        stack.push_async_callback(routing.aclose)
         background = Background()
         stack.push_async_callback(background.aclose)
         stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats)))
@@ -88,9 +96,10 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         background.start("drain accounting", accounting.run())
         yield Gateway(
             authenticator=authenticator,
-            inference=Inference(catalogue, backends, Unlimited()),
+            inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=settings.number("HOLD_MAX_S")),
             ledger=Ledger(accounting.record),
-            models=Models(catalogue, backends),
+            models=Models(catalogue, routing),
+            routing=routing,
             catalogue=catalogue,
             relay=relay,
             state=state,
@@ -136,6 +145,15 @@ def build_compute_settings(settings: Settings) -> GlobusComputeSettings:
         relay_enabled=bool(settings.text("RELAY_BASE_URL")),
         interval_s=settings.number("GLOBUS_COMPUTE_INTERVAL_S"),
     )
+
+
+def _reported_by(backends: Mapping[str, Backend]) -> Callable[[Place], Standing]:
+    def reported(place: Place) -> Standing:
+        if place.cluster.maintenance:
+            return Standing(ModelState.MAINTENANCE)
+        return Standing(backends[place.target.backend].state(place.target))
+
+    return reported
 
 
 def _targets_of(catalogue: Catalogue) -> Callable[[], Iterator[Target]]:

@@ -28,6 +28,7 @@ from resource_server.api.reading import DisconnectWatch, read_body
 from resource_server.api.sending import send_error, send_response, send_stream
 from resource_server.domain.errors import (
     AccessDenied,
+    AnswerCut,
     AuthenticationFailed,
     ClientGone,
     DeadlineExceeded,
@@ -80,6 +81,8 @@ class ApiEntry:
                     await _respond(match, request, send)
         except ClientGone:
             logger.info("client_gone request_id=%s", request_id)
+        except AnswerCut:
+            logger.info("answer_cut request_id=%s", request_id)  # returning without the last bytes cuts the connection
         except GatewayError as error:
             _note(error, request_id, scope)
             await send_error(send, error, request_id)

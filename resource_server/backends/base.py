@@ -57,6 +57,8 @@ class Call:
         body: the JSON object to send, canonical model name included.
         stream: whether the body asks for a stream.
         deadline: `time.monotonic()` value after which nobody waits any more.
+        begin_within_s: how long the work may take to begin before another target is worth a try; `None` where there
+            is no other, or the model is not hot.
     """
 
     request_id: str
@@ -65,6 +67,7 @@ class Call:
     body: bytes
     stream: bool
     deadline: float
+    begin_within_s: float | None = None
 
 
 class Upstream(Protocol):
@@ -97,7 +100,13 @@ class Upstream(Protocol):
 
 
 class Backend(Protocol):
-    """One kind of place where models run."""
+    """One kind of place where models run.
+
+    Attributes:
+        starts_models: a call to a model that is not hot makes it start, and is answered once it is.
+    """
+
+    starts_models: bool
 
     async def open(self, call: Call) -> Upstream:
         """Send the call and wait for the answer's status.

@@ -15,6 +15,7 @@ GatewayError
 ├── RateLimited             429
 ├── AuthUnavailable         503  Globus Auth or Groups cannot be asked
 ├── Overloaded              503  no capacity now
+├── ModelLoading            503  not hot, and held for as long as may be
 ├── ModelOffline            503  every target is offline
 ├── Maintenance             503
 ├── CatalogueStale          503  the database has been away for too long
@@ -36,6 +37,10 @@ from resource_server.domain.principal import Principal
 
 class ClientGone(Exception):
     """The client left before its request was complete, or does not read the answer: nobody is there to be told."""
+
+
+class AnswerCut(Exception):
+    """An answer has begun that cannot be completed, and has no place for an error: its connection is cut."""
 
 
 class GatewayError(Exception):
@@ -202,6 +207,12 @@ class Overloaded(GatewayError):
     """All targets are saturated, or the gateway sheds load."""
 
     status, code = 503, "overloaded"
+
+
+class ModelLoading(GatewayError):
+    """The model is cold, queued or starting, and the time for which the request may be held is spent."""
+
+    status, code = 503, "model_loading"
 
 
 class ModelOffline(GatewayError):

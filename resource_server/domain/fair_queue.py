@@ -53,6 +53,20 @@ class FairQueue(Generic[Item]):
         line = self._lines.get(user)
         return len(line.waiting) if line is not None else 0
 
+    def position(self, ticket: int) -> int:
+        """How many turns until the item's own, 1 for the next, if nobody else comes; 0 where it is out."""
+        user = self._users.get(ticket)
+        if user is None:
+            return 0
+        own = next(place for place, waiting in enumerate(self._lines[user].waiting, 1) if waiting == ticket)
+        ahead, is_ahead = own, True
+        for other, line in self._lines.items():
+            if other == user:
+                is_ahead = False
+            else:
+                ahead += min(len(line.waiting), own if is_ahead else own - 1)
+        return ahead
+
     def push(self, user: str, item: Item, cost: float = 1.0) -> int | None:
         """The item's ticket; `None` where the queue or the user's line is full. `cost` is above 0."""
         if len(self._users) >= self._most or self.waiting_of(user) >= self._most_per_user:

@@ -78,7 +78,7 @@ class AnswerStream:
             await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
         if self._opening.done() and not self._opening.cancelled() and self._opening.exception() is None:
             self._begun = self._opening.result()
-            await self._begun.upstream.aclose()
+            await self._attempts.close(self._begun.upstream)
 
     async def _produce(self) -> AsyncGenerator[bytes, None]:
         while True:
@@ -88,9 +88,8 @@ class AnswerStream:
                 yield comment(f"moved to {target.cluster}/{target.framework}")
             if self._opening.done():
                 break
+            yield comment(self._attempts.describe())
             await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
-            if not self._opening.done():
-                yield _COMMENT
         failure: GatewayError | None = None
         try:
             begun = self._begun = self._opening.result()
@@ -99,6 +98,9 @@ class AnswerStream:
             while (data := await self._receive(begun)) is not None:
                 if data:
                     yield data
+        except StreamInterrupted as error:
+            self._attempts.note_broken()
+            failure = error
         except GatewayError as error:
             failure = error
         except Exception:

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import random
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -23,13 +21,15 @@ from resource_server.backends.base import (
     UpstreamUnavailable,
 )
 from resource_server.domain.body import RequestBody, encode_for_target
-from resource_server.domain.errors import BackendError, DeadlineExceeded, GatewayError, Overloaded
+from resource_server.domain.errors import BackendError, DeadlineExceeded, Overloaded
 from resource_server.domain.ranking import Candidate
 from resource_server.domain.sse import StreamTap, find_error
+from resource_server.domain.states import ModelState
 from resource_server.domain.usage import Usage
+from resource_server.services.approach import Approach
 from resource_server.services.upstream_errors import (
-    BUSY_MESSAGE,
     FAILED_MESSAGE,
+    build_busy,
     build_rejection,
     is_worth_another_target,
 )
@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 WAIT_S = 5.0
 """How long one read may wait; the call's deadline bounds the whole."""
+BEGIN_WITHIN_S = 2.0
+"""How long a hot target may take to begin, where another one could be tried instead."""
 REFUSAL_WAIT_S = 1.0
 """How long a refusal's own words are waited for: the next candidate waits with us."""
 ERROR_BODY_CAP = 64 * 1024
@@ -63,17 +65,29 @@ class Begun:
 
 
 class Attempts:
-    """Tries each candidate once. Nothing has reached the client while this object works."""
+    """Tries each candidate once. Nothing has reached the client while this object works.
 
-    def __init__(
-        self, backends: Mapping[str, Backend], candidates: Sequence[Candidate], body: RequestBody, request_id: str
-    ) -> None:
+    What it gives back is closed by `close`, which also gives back the place at the target.
+    """
+
+    def __init__(self, backends: Mapping[str, Backend], approach: Approach, body: RequestBody, request_id: str) -> None:
         self._backends = backends
-        self._left = deque(candidates)
+        self._approach = approach
         self._body = body
         self._request_id = request_id
-        self._failure: GatewayError = BackendError("No target of this model could be reached. Try again.")
-        self.current = candidates[0]
+
+    @property
+    def current(self) -> Candidate:
+        """The candidate that is tried or waited for."""
+        return self._approach.current
+
+    def describe(self) -> str:
+        """What the request waits for, in a word or two for the client."""
+        return self._approach.describe()
+
+    def note_broken(self) -> None:
+        """The answer that was given back broke off."""
+        self._approach.traffic.breaker.fail()
 
     async def whole_answer(self) -> WholeAnswer:
         """A complete JSON answer.
@@ -84,11 +98,14 @@ class Attempts:
         while True:
             upstream = await self._open()
             try:
-                return _check_whole(await read_whole(upstream, ANSWER_CAP))
+                answer = _check_whole(await read_whole(upstream, ANSWER_CAP))
             except BackendFailure as exc:
                 self._note(exc)
+            else:
+                self._approach.traffic.note_answer()
+                return answer
             finally:
-                await upstream.aclose()
+                await self.close(upstream)
 
     async def first_content(self) -> Begun:
         """A stream up to its first content-bearing event. Raises as `whole_answer`."""
@@ -100,33 +117,48 @@ class Attempts:
             except BackendFailure as exc:
                 self._note(exc)
             else:
+                self._approach.traffic.note_answer()
+                self._approach.traffic.note_latency(time.monotonic() - self._called_at)
                 return begun
             finally:
                 if begun is None:
-                    await upstream.aclose()
+                    await self.close(upstream)
+
+    async def close(self, upstream: Upstream) -> None:
+        """Close what was given back. Idempotent."""
+        try:
+            await upstream.aclose()
+        finally:
+            self._approach.leave()
 
     async def _open(self) -> Upstream:
-        while self._left:
-            self.current = self._left.popleft()
+        while await self._approach.enter_next():
+            upstream = None
             try:
+                self._called_at = time.monotonic()
                 upstream = await self._backends[self.current.place.target.backend].open(self._call())
+                if upstream.status == HTTPStatus.OK:
+                    return upstream
+                await self._refused(upstream)
+                upstream = None
             except BackendFailure as exc:
                 self._note(exc)
-                continue
-            if upstream.status == HTTPStatus.OK:
-                return upstream
-            await self._refused(upstream)
-        raise self._failure
+            finally:
+                if upstream is None or upstream.status != HTTPStatus.OK:
+                    self._approach.leave()
+        raise self._approach.failure or BackendError("No target of this model could be reached. Try again.")
 
     def _call(self) -> Call:
         target = self.current.place.target
+        can_move = self._approach.left > 0 and self._approach.standing().state is ModelState.HOT
         return Call(
             request_id=self._request_id,
             target=target,
             operation=self._body.operation,
             body=encode_for_target(self._body, target),
             stream=self._body.stream,
-            deadline=time.monotonic() + target.timeout_s,
+            deadline=self._called_at + target.timeout_s,
+            begin_within_s=BEGIN_WITHIN_S if can_move else None,
         )
 
     async def _refused(self, upstream: Upstream) -> None:
@@ -140,19 +172,24 @@ class Attempts:
             await upstream.aclose()
         error = build_rejection(upstream.status, body)
         if not is_worth_another_target(upstream.status):
+            self._approach.traffic.note_answer()
             raise error
-        self._failure = error
+        if not isinstance(error, Overloaded):
+            self._approach.traffic.breaker.fail()
+        self._approach.failure = error
         self._log("upstream_refused", f"status {upstream.status}")
 
     def _note(self, failure: BackendFailure) -> None:
-        if isinstance(failure, UpstreamTimeout):
-            self._log("upstream_timeout", failure)
-            raise DeadlineExceeded("The model did not answer in time. Ask for fewer tokens, or stream the answer.")
         if isinstance(failure, UpstreamSaturated):
-            self._failure = Overloaded(BUSY_MESSAGE, retry_after_s=random.randint(1, 10))  # noqa: S311 - jitter
+            self._approach.failure = build_busy()
         else:
-            self._failure = BackendError(str(failure) if isinstance(failure, UpstreamIncompatible) else FAILED_MESSAGE)
-        self._log("upstream_failed", failure)
+            self._approach.traffic.breaker.fail()
+            self._approach.failure = BackendError(
+                str(failure) if isinstance(failure, UpstreamIncompatible) else FAILED_MESSAGE
+            )
+        self._log("upstream_timeout" if isinstance(failure, UpstreamTimeout) else "upstream_failed", failure)
+        if isinstance(failure, UpstreamTimeout):
+            raise DeadlineExceeded("The model did not answer in time. Ask for fewer tokens, or stream the answer.")
 
     def _log(self, event: str, detail: object) -> None:
         target = self.current.place.target
@@ -163,7 +200,7 @@ class Attempts:
             target.cluster,
             target.framework,
             target.model,
-            len(self._left),
+            self._approach.left,
             detail,
         )
 

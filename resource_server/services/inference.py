@@ -10,25 +10,33 @@ from resource_server.backends.base import Backend
 from resource_server.domain.body import RequestBody, check_for_target, parse_body
 from resource_server.domain.catalogue import Place
 from resource_server.domain.errors import GatewayError, Maintenance, ModelOffline
-from resource_server.domain.load import Load
 from resource_server.domain.operations import Operation
-from resource_server.domain.ranking import Candidate, rank
+from resource_server.domain.ranking import Candidate
 from resource_server.domain.replies import Reply, StreamReply
 from resource_server.domain.sse import StreamTap
-from resource_server.domain.standing import Standing
+from resource_server.domain.states import ModelState
 from resource_server.identity.base import Caller
 from resource_server.limits.base import Limits
 from resource_server.services.access import Path, resolve
 from resource_server.services.answer_stream import AnswerStream
-from resource_server.services.attempts import Attempts
+from resource_server.services.attempts import Attempts, WholeAnswer
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import CLIENT_LEFT, Entry
+from resource_server.services.patient_answer import PatientAnswer
+from resource_server.services.routing import Routing, build_route_request
 from resource_server.services.usage import usage_of_stream
 
 logger = logging.getLogger(__name__)
 
 FIRST_EVENT_WAIT_S = 5.0
 """How long a stream's 200 waits for the first event, so that an early failure gets a status of its own."""
+HELD_EVENT_WAIT_S = 0.2
+"""The same for a model that is not hot: long enough to tell a request that cannot be held."""
+HOLD_MAX_S = 1800.0
+HOLD_DEFAULT_S = 45.0
+"""How long an answer in one piece is held for a client that does not say how long it waits."""
+CLIENT_SHARE = 0.8
+"""Of what the client says: the answer must still fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ class InferenceRequest:
         entry: its record, which is closed when the answer ends.
         path: (cluster, framework), or `None` for the federated base.
         body: the client's bytes.
+        client_timeout_s: how long the client waits for bytes, where it says so.
     """
 
     request_id: str
@@ -51,15 +60,30 @@ class InferenceRequest:
     operation: Operation
     path: Path
     body: bytes
+    client_timeout_s: float | None = None
 
 
 class Inference:
-    """Answers inference requests; holds nothing of any one of them."""
+    """Answers inference requests; holds nothing of any one of them.
 
-    def __init__(self, catalogue: Catalogue, backends: Mapping[str, Backend], limits: Limits) -> None:
+    Args:
+        hold_max_s: how long a request may be held for a model that is not hot.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        backends: Mapping[str, Backend],
+        limits: Limits,
+        routing: Routing,
+        *,
+        hold_max_s: float = HOLD_MAX_S,
+    ) -> None:
         self._catalogue = catalogue
         self._backends = backends
         self._limits = limits
+        self._routing = routing
+        self._hold_max_s = hold_max_s
 
     async def answer(self, caller: Caller, request: InferenceRequest) -> Reply | StreamReply:
         """The whole answer, or one that streams. Raises `GatewayError`; either way one entry is on record."""
@@ -70,21 +94,22 @@ class Inference:
             candidates = await self._candidates(caller, request.path, body)
             entry.reservation = await self._limits.reserve(caller.principal, body.model)
             routed_at = time.perf_counter()
-            attempts = Attempts(self._backends, candidates, body, request.request_id)
+            hold_s = self._hold_max_s if body.stream else _find_hold_s(request, self._hold_max_s)
+            approach = self._routing.approach(candidates, caller.principal.sub, hold_s)
+            attempts = Attempts(self._backends, approach, body, request.request_id)
             if body.stream:
                 return await self._stream(request, attempts, entry, routed_at)
+            if candidates[0].state is not ModelState.HOT:
+                return await self._held(request, attempts, entry, routed_at)
             return await self._whole(request, attempts, entry, routed_at)
 
     async def _candidates(self, caller: Caller, path: Path, body: RequestBody) -> list[Candidate]:
         places = await resolve(self._catalogue.snapshot(), caller, path, body.model)
         fitting = _fitting(body, places)
-        candidates = rank(fitting, self._standing_of, _load_of)
+        candidates = self._routing.rank(fitting, build_route_request(body.document, caller.principal.sub))
         if not candidates:
             raise _nothing_to_try(fitting)
         return candidates
-
-    def _standing_of(self, place: Place) -> Standing:
-        return Standing(self._backends[place.target.backend].state(place.target))
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:
@@ -93,6 +118,31 @@ class Inference:
             entry.place = attempts.current.place
         entry.close(HTTPStatus.OK, usage=answer.usage)
         return Reply(answer.body, HTTPStatus.OK, _headers(request, attempts.current, routed_at))
+
+    async def _held(
+        self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float
+    ) -> Reply | StreamReply:
+        def end(answer: WholeAnswer | None, error: GatewayError | None) -> None:
+            entry.place = attempts.current.place
+            status = HTTPStatus.OK if answer is not None or error is not None else CLIENT_LEFT
+            code = error.code if error is not None else ""
+            entry.close(
+                status,
+                usage=answer.usage if answer is not None else None,
+                error_code=code,
+                cancelled=status == CLIENT_LEFT,
+            )
+
+        held = PatientAnswer(attempts, end)
+        try:
+            answer = await held.begin()
+        finally:
+            entry.place = attempts.current.place
+        headers = _headers(request, attempts.current, routed_at)
+        if answer is None:
+            return StreamReply(held, headers, content_type="application/json")
+        entry.close(HTTPStatus.OK, usage=answer.usage)
+        return Reply(answer.body, HTTPStatus.OK, headers)
 
     async def _stream(
         self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float
@@ -110,15 +160,18 @@ class Inference:
 
         stream = AnswerStream(attempts, end)
         try:
-            candidate = await stream.begin(FIRST_EVENT_WAIT_S)
+            is_hot = attempts.current.state is ModelState.HOT
+            candidate = await stream.begin(FIRST_EVENT_WAIT_S if is_hot else HELD_EVENT_WAIT_S)
         finally:
             entry.place = attempts.current.place
         entry.first_byte()
         return StreamReply(stream, _headers(request, candidate, routed_at))
 
 
-def _load_of(place: Place) -> Load:
-    return Load(0, place.target.max_concurrency)
+def _find_hold_s(request: InferenceRequest, most_s: float) -> float:
+    if request.client_timeout_s is None:
+        return min(HOLD_DEFAULT_S, most_s)
+    return min(CLIENT_SHARE * request.client_timeout_s, most_s)
 
 
 def _fitting(body: RequestBody, places: list[Place]) -> list[Place]:

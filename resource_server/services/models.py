@@ -1,18 +1,19 @@
 """The catalogue as clients see it: exactly what they can call."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import orjson
 
-from resource_server.backends.base import Backend
 from resource_server.domain.catalogue import Place
+from resource_server.domain.errors import ModelOffline
 from resource_server.domain.operations import Operation
 from resource_server.domain.replies import Reply
 from resource_server.domain.states import ModelState
 from resource_server.identity.base import Caller
 from resource_server.services.access import Path, known_groups, resolve, usable_models
 from resource_server.services.catalogue import Catalogue
+from resource_server.services.routing import Routing
 
 _ENDPOINT_NAMES = {
     Operation.CHAT_COMPLETIONS: "chat",
@@ -25,15 +26,13 @@ _BEST_FIRST = tuple(ModelState)
 class Models:
     """What the listing use cases need."""
 
-    def __init__(self, catalogue: Catalogue, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, catalogue: Catalogue, routing: Routing) -> None:
         self.catalogue = catalogue
-        self._backends = backends
+        self.routing = routing
 
     def state_of(self, place: Place) -> ModelState:
         """The place's state from memory."""
-        if place.cluster.maintenance:
-            return ModelState.MAINTENANCE
-        return self._backends[place.target.backend].state(place.target)
+        return self.routing.standing(place).state
 
     def best_state(self, places: Sequence[Place]) -> ModelState:
         """The state of the place that can answer soonest."""
@@ -54,6 +53,20 @@ async def get_model(models: Models, caller: Caller, path: Path, model: str) -> R
     return Reply(
         orjson.dumps(_describe(models, model, await resolve(models.catalogue.snapshot(), caller, path, model)))
     )
+
+
+async def warm_model(models: Models, caller: Caller, path: Path, model: str) -> Reply:
+    """Start the model where it can serve soonest, and say where it stands. Raises `ModelNotFound`, `ModelOffline`."""
+    places = await resolve(models.catalogue.snapshot(), caller, path, model)
+    candidates = models.routing.rank(places)
+    if not candidates:
+        raise ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
+    place = candidates[0].place
+    if candidates[0].state is not ModelState.HOT:
+        models.routing.holding.warm(place)
+    standing = models.routing.standing(place)
+    document = {"id": model, "object": "model", "status": standing.state.value, "eta_s": standing.eta_s}
+    return Reply(orjson.dumps(document))
 
 
 async def list_endpoints(models: Models, caller: Caller) -> Reply:

@@ -2,31 +2,42 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from resource_server.domain.breaker import Breaker
-from resource_server.domain.catalogue import Key
+from resource_server.domain.catalogue import Key, Place
+from resource_server.domain.load import Load
 from resource_server.domain.targets import Target
+from resource_server.services.gate import Gate
 
 _WEIGHT = 0.2
 """Of the newest latency in the average: some ten requests back are still felt."""
 
 
-@dataclass(slots=True)
 class TargetTraffic:
     """One target's.
 
     Attributes:
-        latency_s: from the call to the first content, averaged over the last requests; `None` before the first.
+        gate: the way in.
         breaker: closed while the target answers.
+        latency_s: from the call to a stream's first content, averaged over the last ones; `None` before the first.
+        answered_at: POSIX seconds of its last answer; 0 before the first.
     """
 
-    breaker: Breaker = field(default_factory=Breaker)
-    latency_s: float | None = None
+    __slots__ = ("answered_at", "breaker", "gate", "latency_s")
 
-    def note_content(self, latency_s: float) -> None:
-        """It answered, after so long."""
+    def __init__(self, capacity: int, breaker: Breaker) -> None:
+        self.gate = Gate(capacity)
+        self.breaker = breaker
+        self.latency_s: float | None = None
+        self.answered_at = 0.0
+
+    def note_answer(self) -> None:
+        """It answered, whatever it said."""
         self.breaker.succeed()
+        self.answered_at = time.time()
+
+    def note_latency(self, latency_s: float) -> None:
+        """A stream began after so long."""
         before_s = latency_s if self.latency_s is None else self.latency_s
         self.latency_s = before_s + _WEIGHT * (latency_s - before_s)
 
@@ -43,9 +54,11 @@ class Traffic:
         key = (target.cluster, target.framework, target.model)
         found = self._targets.get(key)
         if found is None:
-            found = self._targets[key] = TargetTraffic(Breaker(self._clock))
+            found = self._targets[key] = TargetTraffic(target.max_concurrency, Breaker(self._clock))
+        found.gate.capacity = target.max_concurrency
         return found
 
-    def is_ejected(self, target: Target) -> bool:
-        """Whether it failed so often lately that it is not offered."""
-        return self.of(target).breaker.is_open()
+    def load(self, place: Place) -> Load:
+        """How busy the place is, as this process sees it."""
+        found = self.of(place.target)
+        return Load(found.gate.inside + found.gate.waiting, found.gate.capacity, found.latency_s)

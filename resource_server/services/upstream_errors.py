@@ -8,7 +8,7 @@ import orjson
 from resource_server.domain.errors import BackendError, GatewayError, Overloaded, UpstreamRejected
 
 MESSAGE_CAP = 2000
-BUSY_MESSAGE = "The model is busy at the moment. Try again in a few seconds."
+_BUSY_MESSAGE = "The model is busy at the moment. Try again in a few seconds."
 FAILED_MESSAGE = "The model's server failed to answer. Try again; if it lasts, tell the operators."
 
 # The client can do nothing about these: our key, our path, our model name, our slowness, another's load.
@@ -20,10 +20,15 @@ def is_worth_another_target(status: int) -> bool:
     return not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or status in _ELSEWHERE
 
 
+def build_busy() -> Overloaded:
+    """Every place is taken."""
+    return Overloaded(_BUSY_MESSAGE, retry_after_s=random.randint(1, 10))  # noqa: S311 - jitter
+
+
 def build_rejection(status: int, body: bytes) -> GatewayError:
     """The error to show for a framework's `status` and `body`; its own words only where the request was at fault."""
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        return Overloaded(BUSY_MESSAGE, retry_after_s=random.randint(1, 10))  # noqa: S311 - jitter
+        return build_busy()
     if is_worth_another_target(status):
         return BackendError(FAILED_MESSAGE)
     message, param, code = _parse_refusal(body)

@@ -1,5 +1,6 @@
 """The OpenAI operations, on the federated base and under a cluster's path."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from resource_server.api.schemas.openai import REQUEST_BODIES
 from resource_server.domain.operations import Operation
 from resource_server.services.access import Path
 from resource_server.services.inference import InferenceRequest
-from resource_server.services.models import get_model, list_models
+from resource_server.services.models import get_model, list_models, warm_model
 
 # Ninja takes a name that stands in the mount's prefix for a query parameter unless it is told.
 Handler: TypeAlias = Callable[..., Awaitable[HttpResponseBase]]
@@ -34,8 +35,18 @@ async def _answer(request: HttpRequest, operation: Operation, path: Path) -> Htt
         operation=operation,
         path=path,
         body=exchange.body,
+        client_timeout_s=_find_client_timeout_s(exchange.META.get("HTTP_X_STAINLESS_READ_TIMEOUT", "")),
     )
     return build_response(await exchange.gateway.inference.answer(exchange.auth, inference_request))
+
+
+def _find_client_timeout_s(header: str) -> float | None:
+    """What the OpenAI SDKs say of their own patience; `None` where it says nothing that can be used."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None
 
 
 def _federated_handler(operation: Operation) -> Handler:
@@ -73,6 +84,13 @@ async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
     """One federated model; ids hold ``/``, raw or as ``%2F``."""
     exchange = api_request(request)
     return build_response(await get_model(exchange.gateway.models, exchange.auth, None, model_id))
+
+
+@federated.post("/models/{path:model_id}/warm", operation_id="warm_model", summary="Start a model")
+async def warm(request: HttpRequest, model_id: str) -> HttpResponseBase:
+    """Start a federated model that is not hot, where it can serve soonest, without asking it anything."""
+    exchange = api_request(request)
+    return build_response(await warm_model(exchange.gateway.models, exchange.auth, None, model_id))
 
 
 @on_cluster.get("/models", operation_id="cluster_list_models", summary="Models that you can call here")

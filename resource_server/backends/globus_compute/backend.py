@@ -1,6 +1,5 @@
 """The backend for models that are reached by registered functions on Globus Compute endpoints."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from resource_server.backends.base import Call, Upstream, UpstreamSaturated, UpstreamUnavailable
@@ -37,6 +36,8 @@ class GlobusComputeBackend:
         service: the web service, if it is not to be reached by the SDK.
     """
 
+    starts_models = True
+
     def __init__(
         self,
         settings: GlobusComputeSettings,
@@ -55,7 +56,6 @@ class GlobusComputeBackend:
         self._submitter = Submitter(self._service, pacing, self._tasks, settings, self._consumer.follow)
         self._reconciler = Reconciler(self._service, pacing, self._tasks)
         self._status = EndpointStatus(self._service, pacing, state, self._endpoint_ids, settings.status_interval_s)
-        self._under_way: Counter[str] = Counter()
         self._background = Background()
 
     def start(self) -> None:
@@ -73,7 +73,7 @@ class GlobusComputeBackend:
             raise UpstreamUnavailable("no service account: set SERVICE_ACCOUNT_ID and SERVICE_ACCOUNT_SECRET")
         if self._status.is_offline(target.endpoint_uuid):
             raise UpstreamUnavailable(f"the compute endpoint {target.endpoint_uuid} is offline")
-        flight = self._take_place(call, target)
+        flight = Flight(call, self._settings, self._land)
         upstream = None
         try:
             upstream = await self._fly(flight, target)
@@ -109,18 +109,7 @@ class GlobusComputeBackend:
         except RelayFailed as exc:
             raise UpstreamSaturated(str(exc)) from exc
 
-    def _take_place(self, call: Call, target: GlobusComputeTarget) -> Flight:
-        key = target_key(target)
-        if self._under_way[key] >= target.max_concurrency:
-            raise UpstreamSaturated(f"{key} has {target.max_concurrency} requests under way")
-        self._under_way[key] += 1
-        return Flight(call, self._settings, self._land)
-
     def _land(self, flight: Flight) -> None:
-        key = target_key(flight.call.target)
-        self._under_way[key] -= 1
-        if not self._under_way[key]:
-            del self._under_way[key]
         if flight.task is not None:
             self._tasks.forget(flight.task)
 

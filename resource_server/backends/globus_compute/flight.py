@@ -24,7 +24,6 @@ class Flight:
         self.stream: RelayStream | None = None
         self.task: Task | None = None
         self._settings = settings
-        self._opened_at = time.monotonic()
         self._on_close: Callable[[Flight], None] | None = on_close
 
     async def aclose(self) -> None:
@@ -48,9 +47,9 @@ class Flight:
         return self.stream is not None and time.monotonic() - self.stream.heard_at() > self._settings.silence_timeout_s
 
     def is_late(self) -> bool:
-        """Whether the function should have begun by now."""
-        limit_s = self._settings.started_timeout_s
-        return limit_s is not None and time.monotonic() - self._opened_at > limit_s
+        """Whether the function should have begun by now; the wait for a turn at the service is not its fault."""
+        limit_s = self.call.begin_within_s
+        return limit_s is not None and self.task is not None and time.monotonic() - self.task.submitted_at > limit_s
 
     async def wait_for_result(self, wait_s: float) -> bool:
         """Whether the task has ended, `wait_s` seconds from now at the latest."""

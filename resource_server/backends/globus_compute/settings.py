@@ -18,7 +18,6 @@ class GlobusComputeSettings:
         max_queued: tasks waiting to be submitted, above which more are refused.
         api_timeout_s: connect and read timeout of a call of the web service.
         status_interval_s: how often an endpoint's status is asked for.
-        started_timeout_s: how long a task may wait for its function to run; None: as long as the call.
         silence_timeout_s: how long a function that has started may give no sign of life.
         overdue_after_s: age at which a task's result is asked for, in case its message was lost.
     """
@@ -33,6 +32,5 @@ class GlobusComputeSettings:
     max_queued: int = 2_000
     api_timeout_s: float = 5.0
     status_interval_s: float = 30.0
-    started_timeout_s: float | None = None
     silence_timeout_s: float = 20.0
     overdue_after_s: float = 5.0

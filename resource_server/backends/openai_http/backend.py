@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import aiohttp
@@ -16,44 +16,35 @@ from resource_server.domain.targets import OpenAIHTTPTarget, Target
 
 
 class OpenAIHTTPBackend:
-    """See `backends.base.Backend`. At most `max_concurrency` requests per target; more raise `UpstreamSaturated`.
+    """See `backends.base.Backend`.
 
     Args:
         session: from `build_session`; whoever opened it closes it.
         environ: where the targets' `api_key_variable` are looked up.
-        clock: monotonic seconds, by which ejected targets come back.
     """
+
+    starts_models = False
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         environ: Mapping[str, str],
-        *,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._environ = environ
-        self._clock = clock
         self._routes: dict[tuple[str, str, str, str], Route] = {}
         self._ssl_contexts: dict[str, ssl.SSLContext] = {}
         self._ssl_lock = asyncio.Lock()
 
     async def open(self, call: Call) -> HTTPUpstream:
         """Send the call and wait for the status; see `backends.base.Backend.open`."""
-        route = self._get_route(call.target)
-        route.enter()
-        response = None
-        try:
-            response = await self._send(route, call)
-        finally:
-            if response is None:
-                route.leave()
+        response = await self._send(self._get_route(call.target), call)
         max_bytes = None if call.stream and response.status == HTTPStatus.OK else MAX_ANSWER_BYTES
-        return HTTPUpstream(response, deadline=call.deadline, max_bytes=max_bytes, on_close=route.leave)
+        return HTTPUpstream(response, deadline=call.deadline, max_bytes=max_bytes)
 
-    def state(self, target: Target) -> ModelState:
-        """`offline` for a while after connections failed in a row, else `hot`."""
-        return ModelState.OFFLINE if self._get_route(target).is_ejected() else ModelState.HOT
+    def state(self, target: Target) -> ModelState:  # noqa: ARG002 - the protocol's signature
+        """`hot`: whether an address answers shows when it is asked, and `services.traffic` remembers that."""
+        return ModelState.HOT
 
     async def aclose(self) -> None:
         """Nothing to release: the session belongs to whoever opened it."""
@@ -64,7 +55,7 @@ class OpenAIHTTPBackend:
         key = (target.cluster, target.framework, target.model, target.base_url)
         route = self._routes.get(key)
         if route is None:
-            route = self._routes[key] = Route(target, self._environ, self._clock)
+            route = self._routes[key] = Route(target, self._environ)
         elif route.target is not target:
             route.update(target)
         return route
@@ -81,11 +72,9 @@ class OpenAIHTTPBackend:
                     ssl=await self._get_ssl(route.target.ca_file),
                 )
         except aiohttp.ClientError as exc:
-            route.note_failure()
             raise UpstreamUnavailable(f"{route.target.base_url}: {describe(exc)}") from exc
         except TimeoutError as exc:
             raise UpstreamTimeout("the deadline passed before the answer's status") from exc
-        route.note_answer()
         _check_answer(response)
         return response
 

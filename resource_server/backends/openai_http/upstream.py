@@ -1,7 +1,7 @@
 """One HTTP answer in flight."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import aiohttp
 
@@ -32,7 +32,6 @@ class HTTPUpstream:
         *,
         deadline: float,
         max_bytes: int | None,
-        on_close: Callable[[], None],
     ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = {
@@ -42,12 +41,12 @@ class HTTPUpstream:
         self._content = response.content
         self._deadline = deadline
         self._bytes_left = max_bytes
-        self._on_close: Callable[[], None] | None = on_close
+        self._is_closed = False
         self._patience = Patience()
 
     async def read(self, wait_s: float) -> bytes | None:
         """The next bytes; see `backends.base.Upstream.read`."""
-        if self._on_close is None:
+        if self._is_closed:
             raise UpstreamBroken("read after close")
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
@@ -80,9 +79,8 @@ class HTTPUpstream:
             raise UpstreamBroken("the connection was closed within the answer")
 
     async def aclose(self) -> None:
-        """Give the place back, and the connection up unless the answer is complete."""
-        on_close, self._on_close = self._on_close, None
-        if on_close is not None:
+        """Give the connection up unless the answer is complete."""
+        if not self._is_closed:
+            self._is_closed = True
             self._patience.close()
             self._response.close()
-            on_close()

@@ -21,6 +21,8 @@ class SimulatedBackend:
         tokens_produced: by all answers so far; it stands still for answers that were closed.
     """
 
+    starts_models = True
+
     def __init__(self) -> None:
         self.tokens_produced = 0
 

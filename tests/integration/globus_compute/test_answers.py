@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resource_server.backends.base import UpstreamSaturated, UpstreamTimeout, UpstreamUnavailable
+from resource_server.backends.base import UpstreamTimeout, UpstreamUnavailable
 from resource_server.backends.globus_compute.backend import GlobusComputeBackend
 from resource_server.domain.operations import Operation
 from resource_server.domain.states import ModelState
@@ -175,15 +175,6 @@ async def test_task_that_raises_is_unavailable(ask: Ask) -> None:
 async def test_result_that_is_not_json_names_the_remedy(ask: Ask) -> None:
     with pytest.raises(UpstreamUnavailable, match=r"3\.6 or newer"):
         await ask("odd", how="text")
-
-
-async def test_place_is_given_back(backend: GlobusComputeBackend, cluster: Cluster) -> None:
-    target = cluster.target(max_concurrency=1)
-    upstream = await backend.open(build_call(target))
-    with pytest.raises(UpstreamSaturated):
-        await backend.open(build_call(target))
-    await upstream.aclose()
-    await (await backend.open(build_call(target))).aclose()
 
 
 async def test_without_service_account_everything_is_unavailable(gateway: Gateway, cluster: Cluster) -> None:

@@ -9,14 +9,11 @@ import pytest
 
 from resource_server.backends.base import (
     UpstreamBroken,
-    UpstreamSaturated,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
 from resource_server.backends.openai_http import OpenAIHTTPBackend, build_session
-from resource_server.backends.openai_http.route import EJECT_S
 from resource_server.backends.openai_http.upstream import MAX_ANSWER_BYTES
-from resource_server.domain.states import ModelState
 from tests.integration.openai_http.upstreams import Connection, call, read_all, serve, target
 
 
@@ -185,56 +182,6 @@ async def test_cancelling_the_opening_stops_the_framework(backend: OpenAIHTTPBac
         await asyncio.wait_for(framework.ended.wait(), 2.0)
         with pytest.raises(UpstreamTimeout):
             await backend.open(call(target(framework.base_url, max_concurrency=1), timeout_s=0.1))
-
-
-async def test_bulkhead_turns_the_surplus_away_and_frees_places(backend: OpenAIHTTPBackend) -> None:
-    async with serve(stream_then_wait) as framework:
-        where = target(framework.base_url, max_concurrency=2)
-        held = [await backend.open(call(where, stream=True)) for _ in range(2)]
-        with pytest.raises(UpstreamSaturated):
-            await backend.open(call(where, stream=True))
-        await held[0].aclose()
-        await held[0].aclose()
-        third = await backend.open(call(where, stream=True))
-        with pytest.raises(UpstreamSaturated):
-            await backend.open(call(where, stream=True))
-        for upstream in (third, held[1]):
-            await upstream.aclose()
-
-
-async def test_target_that_fails_in_a_row_is_offline_for_a_while(session: aiohttp.ClientSession) -> None:
-    now = 1000.0
-    backend = OpenAIHTTPBackend(session, {}, clock=lambda: now)
-    where = target(closed_port_url())
-    for _ in range(3):
-        assert backend.state(where) is ModelState.HOT
-        with pytest.raises(UpstreamUnavailable):
-            await backend.open(call(where))
-    assert backend.state(where) is ModelState.OFFLINE
-    now += EJECT_S
-    assert backend.state(where) is ModelState.HOT
-    with pytest.raises(UpstreamUnavailable):
-        await backend.open(call(where))
-    assert backend.state(where) is ModelState.OFFLINE
-
-
-async def test_an_answer_between_failures_keeps_the_target_hot(backend: OpenAIHTTPBackend) -> None:
-    answers = iter([False, False, True, False, False])
-
-    async def sometimes(connection: Connection) -> None:
-        await connection.receive()
-        if next(answers):
-            await connection.answer(b"{}", "connection: close")
-
-    async with serve(sometimes) as framework:
-        where = target(framework.base_url)
-        for succeeds in (False, False, True, False, False):
-            if succeeds:
-                assert await read_all(await backend.open(call(where))) == b"{}"
-                continue
-            with pytest.raises(UpstreamUnavailable):
-                await backend.open(call(where))
-        assert backend.state(where) is ModelState.HOT
 
 
 async def test_hundreds_of_slow_answers_do_not_queue_behind_each_other(session: aiohttp.ClientSession) -> None:

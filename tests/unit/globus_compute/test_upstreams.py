@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -60,9 +60,11 @@ async def begin() -> AsyncIterator[Begin]:
     relay = await open_relay(MemoryState(), "https://gateway.example.org/resource_server/relay", b"k" * 50, "w")
     scenes: list[Scene] = []
 
-    async def start(*, timeout_s: float = 5, stream: bool = True, **settings: Any) -> Scene:
+    async def start(
+        *, timeout_s: float = 5, stream: bool = True, begin_within_s: float | None = None, **settings: Any
+    ) -> Scene:
         tasks, relay_stream = Tasks(5), await relay.open("c/vllm/m", 60)
-        call = build_call(stream=stream, timeout_s=timeout_s)
+        call = replace(build_call(stream=stream, timeout_s=timeout_s), begin_within_s=begin_within_s)
         flight = Flight(
             call, build_settings(**settings), lambda flight: tasks.forget(flight.task) if flight.task else None
         )
@@ -178,7 +180,7 @@ async def test_pings_keep_a_silent_answer_alive(begin: Begin) -> None:
 
 
 async def test_task_that_never_starts_is_given_up(begin: Begin) -> None:
-    scene = await begin(started_timeout_s=0.1)
+    scene = await begin(begin_within_s=0.1)
     with pytest.raises(UpstreamUnavailable, match="did not begin"):
         await scene.answer()
 

@@ -8,15 +8,19 @@ import orjson
 
 from resource_server.accounting.record import RequestRecord
 from resource_server.backends.base import Call
-from resource_server.domain.catalogue import FederatedRow, Snapshot, build_snapshot
+from resource_server.domain.catalogue import FederatedRow, Place, Snapshot, build_snapshot
 from resource_server.domain.operations import Operation
 from resource_server.domain.principal import Principal
+from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
 from resource_server.domain.targets import Target, parse_target
 from resource_server.limits.base import Unlimited
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.inference import Inference, InferenceRequest
 from resource_server.services.ledger import Ledger
+from resource_server.services.routing import Routing
+from resource_server.state.base import State
+from resource_server.state.memory import MemoryState
 
 MODEL = "m"
 SSE = {"content-type": "text/event-stream"}
@@ -60,15 +64,24 @@ class FakeUpstream:
 
 
 class FakeBackend:
-    """Opens per cluster what `openings` say: an upstream, an exception, or an awaitable of either."""
+    """Opens per cluster what `openings` say: an upstream, an exception, an awaitable of either, or a maker of these.
+
+    Attributes:
+        states: of clusters that are not hot.
+    """
+
+    starts_models = True
 
     def __init__(self, **openings: Any) -> None:
-        self._openings = openings
+        self.openings = openings
         self.calls: list[Call] = []
+        self.states: dict[str, ModelState] = {}
 
     async def open(self, call: Call) -> FakeUpstream:
         self.calls.append(call)
-        opening = self._openings[call.target.cluster]
+        opening = self.openings[call.target.cluster]
+        if callable(opening):
+            opening = opening()
         if asyncio.iscoroutine(opening):
             opening = await opening
         if isinstance(opening, Exception):
@@ -76,8 +89,8 @@ class FakeBackend:
         assert isinstance(opening, FakeUpstream)
         return opening
 
-    def state(self, target: Target) -> ModelState:  # noqa: ARG002 - the protocol's signature
-        return ModelState.HOT
+    def state(self, target: Target) -> ModelState:
+        return self.states.get(target.cluster, ModelState.HOT)
 
     async def aclose(self) -> None:
         """Nothing to release."""
@@ -116,18 +129,33 @@ def target(cluster: str, **fields: Any) -> Target:
 class World:
     """An `Inference` over one federated model on the clusters that `openings` names, in order."""
 
-    def __init__(self, **openings: Any) -> None:
+    def __init__(
+        self, *, max_concurrency: int = 512, state: State | None = None, owner: str = "worker", **openings: Any
+    ) -> None:
         self.records: list[RequestRecord] = []
         self.backend = FakeBackend(**openings)
-        row = FederatedRow("m", MODEL, tuple(target(cluster, idle_timeout_s=0.2) for cluster in openings))
+        limits = {"idle_timeout_s": 0.2, "max_concurrency": max_concurrency}
+        row = FederatedRow("m", MODEL, tuple(target(cluster, **limits) for cluster in openings))
         snapshot = build_snapshot((), (), [row])
         self.ledger = Ledger(self.records.append)
-        self.inference = Inference(FixedCatalogue(snapshot), {"simulated": self.backend}, Unlimited())
+        backends = {"simulated": self.backend}
+        self.routing = Routing(backends, self._reported, state or MemoryState(), owner)
+        self.inference = Inference(FixedCatalogue(snapshot), backends, Unlimited(), self.routing, hold_max_s=30)
 
-    async def ask(self, *, stream: bool = True, caller: FakeCaller | None = None, **fields: Any) -> Any:
+    def _reported(self, place: Place) -> Standing:
+        return Standing(self.backend.state(place.target))
+
+    async def ask(
+        self,
+        *,
+        stream: bool = True,
+        caller: FakeCaller | None = None,
+        client_timeout_s: float | None = None,
+        **fields: Any,
+    ) -> Any:
         document = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stream": stream, **fields}
         now = time.perf_counter()
         operation = Operation.CHAT_COMPLETIONS
         entry = self.ledger.open("req_1", operation, now)
-        request = InferenceRequest("req_1", now, now, entry, operation, None, orjson.dumps(document))
+        request = InferenceRequest("req_1", now, now, entry, operation, None, orjson.dumps(document), client_timeout_s)
         return await self.inference.answer(caller or FakeCaller(), request)

@@ -1,0 +1,34 @@
+"""Where each place stands: what the backends say, corrected by what this process has seen for itself."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from resource_server.domain.catalogue import Place
+from resource_server.domain.standing import Standing
+from resource_server.domain.states import ModelState
+from resource_server.services.traffic import Traffic
+
+_BEFORE_HOT = frozenset({ModelState.STARTING, ModelState.QUEUED, ModelState.COLD})
+
+
+class Standings:
+    """From memory; asks nobody.
+
+    Args:
+        reported: what is known from outside.
+    """
+
+    def __init__(self, reported: Callable[[Place], Standing], traffic: Traffic) -> None:
+        self._reported = reported
+        self._traffic = traffic
+
+    def of(self, place: Place) -> Standing:
+        """Where the place stands now: offline where it fails, hot where it has answered since it was reported."""
+        standing = self._reported(place)
+        traffic = self._traffic.of(place.target)
+        if traffic.breaker.is_open() and standing.state is ModelState.HOT:
+            return replace(standing, state=ModelState.OFFLINE)
+        is_news = standing.as_of is not None and traffic.answered_at > standing.as_of
+        if is_news and standing.state in _BEFORE_HOT:
+            return replace(standing, state=ModelState.HOT, as_of=traffic.answered_at, eta_s=None)
+        return standing
