@@ -117,7 +117,7 @@ def parse_records(text: str, heading: str) -> dict[str, dict[str, str]]:
     records: dict[str, dict[str, str]] = {}
     record, name = dict[str, str](), ""
     for line in text.splitlines():
-        head, attribute = re.fullmatch(heading, line), re.fullmatch(r" +([\w.]+) = (.*)", line)
+        head, attribute = re.fullmatch(heading, line), re.fullmatch(r" +([\w.]+) = ?(.*)", line)
         if head:
             record, name = records.setdefault(head[1], {}), ""
         elif attribute:
@@ -125,7 +125,7 @@ def parse_records(text: str, heading: str) -> dict[str, dict[str, str]]:
             record[name] = attribute[2]
         elif name:
             record[name] += line.lstrip("\t")
-    if text.strip() and not records:
+    if text.strip() and not any(records.values()):
         raise Failure("the scheduler printed neither JSON nor records")
     return records
 
