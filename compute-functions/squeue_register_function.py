@@ -90,7 +90,7 @@ SECTIONS = ("running", "queued", "others", "private-batch-running", "private-bat
 MARKER = b"All models started successfully."
 JOBS, MODELS, TEXT_CHARS = 500, 50, 300
 RESULT_BYTES, OUTPUT_BYTES, LOG_BYTES, CHUNK_BYTES = 1_000_000, 64_000_000, 16_000_000, 1_000_000
-SCHEDULER_TIMEOUT_S, HEALTH_TIMEOUT_S, READY_TIMEOUT_S, PROBES = 20, 2.0, 8.0, 32
+SCHEDULER_TIMEOUT_S, HEALTH_TIMEOUT_S, READY_TIMEOUT_S, PROBES = 20, 2.0, 8.0, 64
 
 
 class Failure(Exception):
@@ -187,9 +187,12 @@ def find_ready(jobs: list[Job]) -> list[str]:
                 found.append(job.job_id)
 
     # Daemons: a log on a hung file system holds up neither this answer nor the worker's end.
-    threads = [threading.Thread(target=ask, daemon=True) for _ in range(min(PROBES, len(jobs)))]
-    for thread in threads:
-        thread.start()
+    threads = list[threading.Thread]()
+    with contextlib.suppress(RuntimeError):  # the node may allow no more of them
+        while len(threads) < min(PROBES, len(jobs)):
+            thread = threading.Thread(target=ask, daemon=True)
+            thread.start()
+            threads.append(thread)
     for thread in threads:
         thread.join(max(0.0, give_up_at - time.monotonic()))
     return list(found)

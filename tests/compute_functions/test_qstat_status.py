@@ -119,6 +119,12 @@ def test_commas_inside_of_variables_survive_the_text_form(pbs: SchedulerCluster)
     assert (job["Models"], job["Framework"]) == ("org/a,org/b", "vllm")
 
 
+@pytest.mark.parametrize("models", ["org/a,org/b", "org/a\\,org/b", "'org/a,org/b'", "org/a; org/b", '"org/a org/b"'])
+def test_models_are_told_apart_however_pbs_writes_them(pbs: SchedulerCluster, models: str) -> None:
+    pbs.install_job(models=models)
+    assert pbs.ask()["running"][0]["Models"] == "org/a,org/b"
+
+
 def test_jobs_of_others_are_shown_where_the_site_says_so(pbs: SchedulerCluster) -> None:
     assert "1008.pbs01" in list_standings(pbs.ask(INFERENCE_JOB_USERS="*"))
     assert list_standings(pbs.ask(INFERENCE_JOB_USERS="charlie, dora")) == {"1008.pbs01": ("running", "starting")}

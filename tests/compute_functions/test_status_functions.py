@@ -146,6 +146,16 @@ def test_silent_frameworks_are_waited_for_together(cluster: SchedulerCluster, fr
     assert len(document["running"]) == 400
 
 
+def test_slow_frameworks_are_asked_side_by_side(cluster: SchedulerCluster, framework: Framework) -> None:
+    def answer(exchange: Exchange) -> None:
+        time.sleep(0.5)
+        exchange.reply(200)
+
+    cluster.install_job(count=60, api_port=str(framework(answer).port))
+    states = [job["Model Status"] for job in cluster.ask(INFERENCE_HEALTH_CHECK="on")["running"]]
+    assert states == ["hot"] * 60  # one by one, most would not have had their turn
+
+
 def test_many_jobs_are_cut_at_a_bound_and_counted(cluster: SchedulerCluster) -> None:
     cluster.install_job(count=3000, models=",".join(f"organisation/{'m' * 60}-{number}" for number in range(90)))
     document = cluster.ask()
