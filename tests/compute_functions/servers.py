@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Speaks HTTP/1.1 and hands every POST to the server's `answer`."""
+    """Speaks HTTP/1.1 and hands every request to the server's `answer`."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -21,6 +21,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.answer(Exchange(self, body))
+
+    def do_GET(self) -> None:
+        self.server.answer(Exchange(self, b""))
 
     def do_CONNECT(self) -> None:
         self.server.answer(Exchange(self, b""))

@@ -92,9 +92,11 @@ def sdk_environment(globus: GlobusCloud) -> dict[str, str]:
     return {**os.environ, **globus.environment(), **credentials}
 
 
-def run_registration(folder: Path, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+def run_registration(
+    folder: Path, environment: dict[str, str], script: str = "vllm_register_function.py"
+) -> "subprocess.CompletedProcess[str]":
     """What the documented command does."""
-    command = [sys.executable, str(FUNCTIONS / "vllm_register_function.py")]
+    command = [sys.executable, str(FUNCTIONS / script)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
