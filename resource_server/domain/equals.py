@@ -1,7 +1,7 @@
 """The order among hot targets of one kind: by affinity where the request has a key, else by two choices."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import TypeAlias
 
@@ -20,27 +20,50 @@ IDLE = 0.125
 SLOWER, SLOWER_BY_S = 4.0, 1.0
 """A target is slow for its affine requests if its answers begin so much later than the fastest's."""
 
+HOMES = 4
+"""Among so many places a new key finds its home; workers that know nothing of each other spread it over no more."""
+
+NEW = "holds what such a request begins with, or will"
 AFFINE = "holds what this request begins with"
 MOVED = "the target that holds its beginning is busy"
 LESS_BUSY = "less busy than another"
 
 
-def by_affinity(tier: Sequence[Hot], key: int, most: int) -> Iterator[Chosen]:
-    """The `most` places that suit the key best, in that order; the busy and the slow ones give way."""
+def by_affinity(tier: Sequence[Hot], key: int, home: int | None, most: int) -> Iterator[Chosen]:
+    """The `most` places that suit the key best; first `home`, the seed of the place that knows it, unless it is busy.
+
+    A key without a home goes to the least busy of the `HOMES` places that suit it best: keys are few and differ in what
+    they ask for, and by its weight alone one place would have half as many again as others.
+    """
     if not tier:
         return
     suited = [tier[position] for position in heaviest([place.seed for place, _ in tier], key, most)]
-    busy = _find_bound(tier)
-    slow_s = _find_slow_s(suited)
-    kept: list[Hot] = []
-    given_way: list[Hot] = []
-    for hot in suited:
+    busy, slow_s = _find_bound(tier), _find_slow_s(suited)
+
+    def gives_way(hot: Hot) -> bool:
         latency_s = hot[1].latency_s
-        over = hot[1].cost > busy or (latency_s is not None and latency_s > slow_s)
-        (given_way if over else kept).append(hot)
-    given_way.sort(key=lambda hot: hot[1].cost)
-    for place, _ in (*kept, *given_way):
-        yield place, AFFINE if place is suited[0][0] else MOVED
+        return hot[1].cost > busy or (latency_s is not None and latency_s > slow_s)
+
+    at_home = [hot for hot in tier if hot[0].seed == home] if home is not None else []
+    if at_home and not gives_way(at_home[0]):
+        yield at_home[0][0], AFFINE
+        suited = [hot for hot in suited if hot[0].seed != home]
+    for place, _ in _least_busy_first(suited, gives_way):
+        yield place, MOVED if at_home else NEW
+
+
+def _least_busy_first(suited: list[Hot], gives_way: Callable[[Hot], bool]) -> list[Hot]:
+    """By weight, those that give way last; but first the least busy of the first few."""
+    ordered = sorted(suited, key=gives_way)  # False before True
+    free = len(ordered) - sum(map(gives_way, ordered))
+    if ordered:
+        first = min(ordered[: min(HOMES, free) or len(ordered)], key=_cost)
+        ordered = [first, *(hot for hot in ordered if hot is not first)]
+    return ordered
+
+
+def _cost(hot: Hot) -> float:
+    return hot[1].cost
 
 
 def _find_bound(tier: Sequence[Hot]) -> float:

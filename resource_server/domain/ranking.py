@@ -13,6 +13,7 @@ from math import inf
 
 from resource_server.domain.catalogue import Place
 from resource_server.domain.equals import Hot, by_affinity, by_two_choices
+from resource_server.domain.homes import Homes
 from resource_server.domain.load import Load
 from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
@@ -32,10 +33,12 @@ class RouteRequest:
     Attributes:
         find_affinity_key: called once at most, where several hot places compete; see `domain.affinity.affinity_key`.
         expected_s: how long the answer will take; `None` where nobody can tell.
+        homes: where keys were served. Only read here: whoever sees a candidate begin notes it there, if it `settles`.
     """
 
     find_affinity_key: Callable[[], bytes | None] | None = None
     expected_s: float | None = None
+    homes: Homes | None = None
 
 
 ANY_REQUEST = RouteRequest()
@@ -43,12 +46,17 @@ ANY_REQUEST = RouteRequest()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place worth trying, and why it stands where it does."""
+    """A place worth trying, and why it stands where it does.
+
+    Attributes:
+        settles: the request's key had no home among the hot places; the one that begins to answer is its home.
+    """
 
     place: Place
     state: ModelState
     eta_s: float | None = None
     choice: str = ""
+    settles: bool = False
 
     @property
     def reason(self) -> str:
@@ -126,11 +134,15 @@ def _hot(
     if len(found) <= 1:
         return
     key = request.find_affinity_key() if request.find_affinity_key is not None else None
-    number = None if key is None else int.from_bytes(key)
+    home = request.homes.find(key) if key is not None and request.homes is not None else None
+    settles = key is not None and (home is None or all(place.seed != home for place, _ in found))
     for tier, note in _tiers(found, load_of, request.expected_s):
-        ordered = by_two_choices(tier, MOST, chance) if number is None else by_affinity(tier, number, MOST)
+        if key is None:
+            ordered = by_two_choices(tier, MOST, chance)
+        else:
+            ordered = by_affinity(tier, int.from_bytes(key), home, MOST)
         for place, choice in ordered:
-            yield Candidate(place, ModelState.HOT, None, f"{choice}{note}" if note else choice)
+            yield Candidate(place, ModelState.HOT, None, f"{choice}{note}" if note else choice, settles)
 
 
 def _tiers(

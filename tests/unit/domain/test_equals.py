@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 from resource_server.domain.affinity import affinity_key
-from resource_server.domain.equals import AFFINE, BALANCE, MOVED, Hot, by_affinity, by_two_choices
+from resource_server.domain.equals import AFFINE, BALANCE, HOMES, MOVED, NEW, Hot, by_affinity, by_two_choices
 from resource_server.domain.load import Load
 from resource_server.domain.ranking import MOST
 from tests.unit.domain.places import place
@@ -15,7 +15,7 @@ def fleet(*loads: Load) -> list[Hot]:
 
 
 def first(tier: list[Hot], key: int) -> str:
-    return next(by_affinity(tier, key, MOST))[0].target.cluster
+    return next(by_affinity(tier, key, None, MOST))[0].target.cluster
 
 
 def keys(count: int) -> list[int]:
@@ -43,14 +43,44 @@ def test_affinity_does_not_depend_on_the_operators_order() -> None:
         assert first(tier, key) == first(tier[::-1], key)
 
 
-def test_affinity_gives_way_where_the_place_is_busy() -> None:
+def test_affinity_keeps_to_the_home_although_others_suit_better_and_are_idle() -> None:
     (key,) = keys(1)
-    idle = fleet(*[Load(50, 100)] * 4)
-    best, second = [one.target.cluster for one, _ in by_affinity(idle, key, MOST)][:2]
-    busy = [(one, Load(80, 100)) if one.target.cluster == best else (one, load) for one, load in idle]
-    ordered = list(by_affinity(busy, key, MOST))
-    assert (ordered[0][0].target.cluster, ordered[0][1]) == (second, MOVED)
-    assert (ordered[-1][0].target.cluster, ordered[-1][1]) == (best, AFFINE)
+    tier = fleet(*[Load(50, 100)] * 6)
+    for place_of_home, _ in tier:
+        loads = [(one, Load(55, 100) if one is place_of_home else load) for one, load in tier]
+        ordered = list(by_affinity(loads, key, place_of_home.seed, MOST))
+        assert (ordered[0][0], ordered[0][1]) == (place_of_home, AFFINE)
+        assert len({one.seed for one, _ in ordered}) == 6
+
+
+def test_affinity_finds_a_home_that_is_not_among_those_that_suit_best() -> None:
+    (key,) = keys(1)
+    tier = fleet(*[Load(50, 100)] * 40)
+    worst = list(by_affinity(tier, key, None, 40))[-1][0]
+    ordered = list(by_affinity(tier, key, worst.seed, MOST))
+    assert ordered[0] == (worst, AFFINE)
+
+
+def test_affinity_gives_way_where_the_home_is_busy() -> None:
+    (key,) = keys(1)
+    tier = fleet(*[Load(50, 100)] * 4)
+    home = tier[2][0]
+    busy = [(one, Load(80, 100) if one is home else load) for one, load in tier]
+    ordered = list(by_affinity(busy, key, home.seed, MOST))
+    assert ordered[0][0] is not home
+    assert ordered[0][1] == MOVED
+    assert ordered[-1][0] is home
+
+
+def test_a_new_key_goes_to_the_least_busy_of_a_few_that_suit_it() -> None:
+    chance = random.Random(5)
+    tier = fleet(*[Load(chance.randrange(50, 60), 100) for _ in range(20)])
+    for key in keys(50):
+        suited = [one for one, _ in by_affinity([(one, Load(50, 100)) for one, _ in tier], key, None, HOMES)]
+        least = min((load.cost, one.seed) for one, load in tier if one in suited)
+        chosen = next(by_affinity(tier, key, None, MOST))
+        assert chosen[1] == NEW
+        assert {one.seed: load.cost for one, load in tier}[chosen[0].seed] == least[0]
 
 
 def test_affinity_gives_way_where_the_place_is_slow() -> None:
@@ -61,12 +91,12 @@ def test_affinity_gives_way_where_the_place_is_slow() -> None:
     assert first(slow, key) != best
 
 
-def test_affinity_holds_while_little_is_going_on() -> None:
+def test_a_home_is_kept_while_little_is_going_on() -> None:
     (key,) = keys(1)
     tier = fleet(*[Load(0, 100)] * 4)
-    best = first(tier, key)
-    tier = [(one, Load(5, 100)) if one.target.cluster == best else (one, load) for one, load in tier]
-    assert first(tier, key) == best
+    for home, _ in tier:
+        loads = [(one, Load(5 if one is home else 0, 100)) for one, _ in tier]
+        assert next(by_affinity(loads, key, home.seed, MOST)) == (home, AFFINE)
 
 
 def test_affinity_of_one_key_for_everybody_keeps_the_load_bounded() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from resource_server.domain.catalogue import Place
+from resource_server.domain.homes import Homes
 from resource_server.domain.load import Load
 from resource_server.domain.ranking import ANY_REQUEST, MOST, Candidate, RouteRequest, rank
 from resource_server.domain.standing import Standing
@@ -116,6 +117,27 @@ def test_rank_looks_for_an_affinity_key_only_where_hot_places_compete() -> None:
     assert not asked
     order({"a": (Standing(HOT), IDLE), "b": (Standing(HOT), FULL), "c": (Standing(HOT), FULL)}, request)
     assert len(asked) == 1
+
+
+def test_a_key_settles_once_and_its_home_is_kept_while_it_is_hot() -> None:
+    homes = Homes()
+    request = RouteRequest(lambda: b"12345678", None, homes)
+    hot = {name: (Standing(HOT), Load(5, 10)) for name in "abcd"}
+    first = order(hot, request)[0]
+    assert first.settles
+    homes.note(b"12345678", first.place.seed)
+    home = first.place.target.cluster
+    again = order(hot, request)[0]
+    assert (names([again]), again.settles) == (home, False)
+    spilled = order({**hot, home: (Standing(HOT), FULL)}, request)[0]
+    assert names([spilled]) != home
+    assert not spilled.settles  # a moment's crowd moves nobody's home
+    gone = order({**hot, home: (Standing(QUEUED), IDLE)}, request)[0]
+    assert gone.settles
+
+
+def test_nothing_settles_without_a_key() -> None:
+    assert not order({name: (Standing(HOT), IDLE) for name in "ab"}, RouteRequest(homes=Homes()))[0].settles
 
 
 @pytest.mark.parametrize(
