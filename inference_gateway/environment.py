@@ -116,6 +116,12 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("MAX_BODY_BYTES", "Largest request body; a target may allow less.", str(9 * 1024 * 1024), parse_count),
     Key(
+        "CONTROLLER_EMBEDDED",
+        "Whether gateway processes ask clusters for their state; False leaves it to manage.py run_controller.",
+        "True",
+        parse_bool,
+    ),
+    Key(
         "HOLD_MAX_S",
         "Seconds for which a request may be held for a model that is not hot.",
         "1800",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resource_server.accounting import Accounting, open_accounting
-from resource_server.backends.base import Backend
+from resource_server.backends.base import Backend, FunctionRunner
 from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.registry import build_compute_service, open_backends
@@ -26,6 +26,7 @@ from resource_server.limits.base import Unlimited
 from resource_server.relay.base import Relay
 from resource_server.relay.relay import open_relay
 from resource_server.services.catalogue import Catalogue
+from resource_server.services.controller import Controller
 from resource_server.services.database import DatabaseThread
 from resource_server.services.gauges import GatewayCollector, exported
 from resource_server.services.inference import Inference
@@ -35,6 +36,7 @@ from resource_server.services.routing import Routing
 from resource_server.state.background import Background
 from resource_server.state.base import State
 from resource_server.state.build import open_state
+from resource_server.status.board import Board
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Gateway:
     ledger: Ledger
     models: Models
     routing: Routing
+    board: Board
     catalogue: Catalogue
     relay: Relay
     state: State
@@ -84,22 +87,35 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         stack.push_async_callback(authenticator.aclose)
         relay = await open_relay(state, settings.text("RELAY_BASE_URL"), secret, worker_id)
         stack.push_async_callback(relay.aclose)
-        backends = await stack.enter_async_context(
+        backends, runner = await stack.enter_async_context(
             open_backends(build_compute_settings(settings), state, relay, _targets_of(catalogue))
         )
-        routing = Routing(backends, _reported_by(backends), state, worker_id)
+        board = Board()
+        routing = Routing(backends, _reported_by(backends, board), state, worker_id)
         stack.push_async_callback(routing.aclose)
         background = Background()
         stack.push_async_callback(background.aclose)
         stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats)))
         background.start("follow catalogue", catalogue.follow())
         background.start("drain accounting", accounting.run())
+        controller = build_controller(
+            settings,
+            board,
+            catalogue,
+            runner,
+            state=state,
+            database=database,
+            owner=worker_id,
+            asks=settings.flag("CONTROLLER_EMBEDDED"),
+        )
+        background.start("controller", controller.run())
         yield Gateway(
             authenticator=authenticator,
             inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=settings.number("HOLD_MAX_S")),
             ledger=Ledger(accounting.record),
             models=Models(catalogue, routing),
             routing=routing,
+            board=board,
             catalogue=catalogue,
             relay=relay,
             state=state,
@@ -118,6 +134,52 @@ async def open_globus_seams(settings: Settings) -> AsyncIterator[tuple[GlobusIde
         compute = build_compute_service(build_compute_settings(settings))
         stack.push_async_callback(compute.aclose)
         yield identity, compute
+
+
+@asynccontextmanager
+async def open_controller(settings: Settings, secret_key: str) -> AsyncIterator[Controller]:
+    """The controller alone, for a process that serves nobody: it needs the state that the gateways share."""
+    worker_id = secrets.token_hex(6)
+    async with AsyncExitStack() as stack:
+        state = await open_state(settings.text("REDIS_URL") or None, 1)
+        stack.push_async_callback(state.aclose)
+        database = DatabaseThread("controller")
+        stack.callback(database.close)
+        catalogue = Catalogue(database)
+        await catalogue.refresh()
+        relay = await open_relay(state, "", secret_key.encode(), worker_id)
+        stack.push_async_callback(relay.aclose)
+        _, runner = await stack.enter_async_context(
+            open_backends(build_compute_settings(settings), state, relay, _targets_of(catalogue))
+        )
+        background = Background()
+        stack.push_async_callback(background.aclose)
+        background.start("follow catalogue", catalogue.follow())
+        yield build_controller(settings, Board(), catalogue, runner, state=state, database=database, owner=worker_id)
+
+
+def build_controller(  # noqa: PLR0913 - collaborators, all injected
+    settings: Settings,
+    board: Board,
+    catalogue: Catalogue,
+    runner: FunctionRunner,
+    *,
+    state: State,
+    database: DatabaseThread,
+    owner: str,
+    asks: bool = True,
+) -> Controller:
+    """What asks the clusters of `catalogue`, and writes down what they say."""
+    return Controller(
+        board,
+        lambda: catalogue.clusters() if catalogue.is_ready() else (),
+        runner,
+        state,
+        database,
+        owner=owner,
+        call_interval_s=settings.number("GLOBUS_COMPUTE_INTERVAL_S"),
+        asks=asks,
+    )
 
 
 def build_identity_settings(settings: Settings) -> IdentitySettings:
@@ -147,11 +209,11 @@ def build_compute_settings(settings: Settings) -> GlobusComputeSettings:
     )
 
 
-def _reported_by(backends: Mapping[str, Backend]) -> Callable[[Place], Standing]:
+def _reported_by(backends: Mapping[str, Backend], board: Board) -> Callable[[Place], Standing]:
     def reported(place: Place) -> Standing:
         if place.cluster.maintenance:
             return Standing(ModelState.MAINTENANCE)
-        return Standing(backends[place.target.backend].state(place.target))
+        return board.standing(place, backends[place.target.backend].state(place.target))
 
     return reported
 

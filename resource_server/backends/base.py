@@ -126,3 +126,16 @@ class Backend(Protocol):
     async def aclose(self) -> None:
         """Release everything the backend holds."""
         ...
+
+
+class FunctionRunner(Protocol):
+    """An ability of backends that reach registered functions."""
+
+    async def run_function(self, endpoint_uuid: str, function_uuid: str, deadline: float) -> str:
+        """What a function without arguments returned, as untrusted JSON text.
+
+        Raises:
+            UpstreamUnavailable: it was not run, or failed, or returned something that is not JSON.
+            UpstreamTimeout: `deadline` (`time.monotonic()`) passed.
+        """
+        ...

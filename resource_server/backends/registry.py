@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from resource_server.backends.base import Backend
+from resource_server.backends.base import Backend, FunctionRunner
 from resource_server.backends.globus_compute.backend import GlobusComputeBackend
 from resource_server.backends.globus_compute.client import SDKComputeService
 from resource_server.backends.globus_compute.service import ComputeService
@@ -25,8 +25,11 @@ def build_compute_service(settings: GlobusComputeSettings) -> ComputeService:
 @asynccontextmanager
 async def open_backends(
     compute: GlobusComputeSettings, state: State, relay: Relay, targets: Callable[[], Iterable[Target]]
-) -> AsyncIterator[Mapping[str, Backend]]:
-    """Every backend by its kind, closed at the end; `targets` are the catalogue's, whenever it is called."""
+) -> AsyncIterator[tuple[Mapping[str, Backend], FunctionRunner]]:
+    """Every backend by its kind, and the one that runs functions, closed at the end.
+
+    `targets` are the catalogue's, whenever it is called.
+    """
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(build_session())
         globus_compute = GlobusComputeBackend(compute, relay, state, targets)
@@ -38,4 +41,4 @@ async def open_backends(
         for backend in backends.values():
             stack.push_async_callback(backend.aclose)
         globus_compute.start()
-        yield backends
+        yield backends, globus_compute

@@ -30,6 +30,13 @@ class ClusterRow:
     maintenance_notice: str = ""
     maintenance_until: str = ""
     """ISO 8601, or empty where no end is known."""
+    status_endpoint_uuid: str = ""
+    status_function_uuid: str = ""
+
+    @property
+    def has_status_function(self) -> bool:
+        """Whether its scheduler can be asked."""
+        return bool(self.status_endpoint_uuid and self.status_function_uuid)
 
 
 @dataclass(frozen=True, slots=True)

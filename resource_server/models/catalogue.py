@@ -43,6 +43,8 @@ def read_clusters() -> list[ClusterRow]:
             maintenance=row.maintenance,
             maintenance_notice=row.maintenance_notice,
             maintenance_until=row.maintenance_until.isoformat() if row.maintenance_until else "",
+            status_endpoint_uuid=str(row.status_endpoint_uuid or ""),
+            status_function_uuid=str(row.status_function_uuid or ""),
         )
         for row in Cluster.objects.all()
     ]

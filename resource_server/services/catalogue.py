@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.db import Error as DatabaseError
 
-from resource_server.domain.catalogue import Snapshot, build_snapshot
+from resource_server.domain.catalogue import ClusterRow, Snapshot, build_snapshot
 from resource_server.domain.errors import CatalogueStale
 from resource_server.models.catalogue import fingerprint, read_closed, read_clusters, read_endpoints, read_federated
 from resource_server.services.database import DatabaseThread
@@ -39,6 +39,10 @@ class Catalogue:
     def is_ready(self) -> bool:
         """Whether `snapshot` would return."""
         return self._snapshot is not None and self._clock() - self._confirmed_at <= MAX_AGE_S
+
+    def clusters(self) -> Collection[ClusterRow]:
+        """Every cluster that serves something, once. Raises `CatalogueStale`."""
+        return {place.cluster.name: place.cluster for place in self.snapshot().places()}.values()
 
     def age_s(self) -> float:
         """Seconds since the database last confirmed the snapshot."""

@@ -1,15 +1,18 @@
 """The backend for models that are reached by registered functions on Globus Compute endpoints."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterable
 
-from resource_server.backends.base import Call, Upstream, UpstreamSaturated, UpstreamUnavailable
+from resource_server.backends.base import Call, Upstream, UpstreamSaturated, UpstreamTimeout, UpstreamUnavailable
 from resource_server.backends.globus_compute.client import SDKComputeService
 from resource_server.backends.globus_compute.consumer import ResultConsumer
 from resource_server.backends.globus_compute.flight import Flight
 from resource_server.backends.globus_compute.opening import open_relayed, open_result
 from resource_server.backends.globus_compute.pacing import Pacing
-from resource_server.backends.globus_compute.payload import build_payload, pack_arguments
+from resource_server.backends.globus_compute.payload import NO_ARGUMENTS, build_payload, pack_arguments
 from resource_server.backends.globus_compute.reconciler import Reconciler
+from resource_server.backends.globus_compute.results import TaskFailed, parse_text
 from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.globus_compute.status import EndpointStatus
@@ -21,6 +24,7 @@ from resource_server.relay.base import Relay, RelayFailed, RelayStream
 from resource_server.state.background import Background
 from resource_server.state.base import State
 
+NO_SERVICE_ACCOUNT = "no service account: set SERVICE_ACCOUNT_ID and SERVICE_ACCOUNT_SECRET"
 TICKET_GRACE_S = 60.0
 """A ticket outlives its call by this much: compute nodes' clocks and last messages may be late."""
 
@@ -70,7 +74,7 @@ class GlobusComputeBackend:
         """Submit the call and wait for its answer's status; see `backends.base.Backend.open`."""
         target = _check_target(call.target)
         if not self._settings.client_id:
-            raise UpstreamUnavailable("no service account: set SERVICE_ACCOUNT_ID and SERVICE_ACCOUNT_SECRET")
+            raise UpstreamUnavailable(NO_SERVICE_ACCOUNT)
         if self._status.is_offline(target.endpoint_uuid):
             raise UpstreamUnavailable(f"the compute endpoint {target.endpoint_uuid} is offline")
         flight = Flight(call, self._settings, self._land)
@@ -82,6 +86,21 @@ class GlobusComputeBackend:
                 await flight.aclose()
         self._status.note_online(target.endpoint_uuid)
         return upstream
+
+    async def run_function(self, endpoint_uuid: str, function_uuid: str, deadline: float) -> str:
+        """See `backends.base.FunctionRunner`."""
+        if not self._settings.client_id:
+            raise UpstreamUnavailable(NO_SERVICE_ACCOUNT)
+        task = await self._submitter.submit((endpoint_uuid, function_uuid), NO_ARGUMENTS, None, deadline)
+        try:
+            await asyncio.wait({task.result}, timeout=deadline - time.monotonic())
+            if not task.result.done():
+                raise UpstreamTimeout("the deadline passed before the function had returned")
+            return parse_text(task.result.result())
+        except TaskFailed as exc:
+            raise UpstreamUnavailable(str(exc)) from exc
+        finally:
+            self._tasks.forget(task)
 
     def state(self, target: Target) -> ModelState:
         """`offline` while the compute endpoint is known to be, else `hot`."""

@@ -33,6 +33,9 @@ def _pack(value: str) -> str:
     return f"{len(value)}\n{value}"
 
 
+NO_ARGUMENTS = _pack(JSON_DATA + "[]") + _pack(JSON_DATA + "{}")
+
+
 def _append_members(first: bytes, second: bytes) -> bytes:
     """Two JSON objects as one; a name that is in both has the second one's value for every reader of JSON."""
     members = first.strip()[1:-1].rstrip()

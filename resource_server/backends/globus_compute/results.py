@@ -61,6 +61,13 @@ def parse_result(result: TaskResult) -> Answer:
     return Answer(_find_status(document), _JSON_HEADERS, orjson.dumps(document))
 
 
+def parse_text(result: TaskResult) -> str:
+    """JSON text: what the function returned, or what it returned as JSON. Raises `TaskFailed`."""
+    if result.data is None:
+        raise TaskFailed("task_failed", result.failure.strip()[-500:])
+    return orjson.dumps(_parse_data(result.data)).decode()
+
+
 def _parse_data(data: str) -> dict[str, Any]:
     """The JSON object in a serialised value, or in the text that is the value."""
     if len(data) > MAX_RESULT_CHARS:
