@@ -148,10 +148,8 @@ def _parse_duration_s(text: str) -> float | None:
     if match is not None:
         days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return min(((days * 24 + hours) * 60 + minutes) * 60 + seconds, _MAX_SECONDS)
-    try:
-        return float(min(int(text), _MAX_SECONDS)) if text else None
-    except ValueError:
-        return None
+    is_count = text.isascii() and text.isdigit()
+    return float(min(int(text), _MAX_SECONDS)) if is_count else None
 
 
 def _parse_time(text: str) -> float | None:

@@ -12,9 +12,9 @@ from resource_server.relay.local import RelayLimits
 from resource_server.relay.peers import SIGN_EVERY_S, SILENCE_S
 from resource_server.relay.tickets import Tickets
 from tests.integration.relay.conftest import SECRET, StartWorker
-from tests.integration.state.waiting import wait_until
 from tests.servers.redis import RedisServer
 from tests.unit.relay.posts import answer, post
+from tests.waiting import wait_until
 
 PARTS = [f"data: {n} é\n\n" for n in range(30)]
 

@@ -11,9 +11,9 @@ from resource_server.state.build import open_state
 from resource_server.state.redis_address import parse_redis_url
 from resource_server.state.redis_wire import MAX_PENDING_COMMANDS, RedisUnavailable, RedisWire
 from tests.integration.state.fake_servers import serve_nonsense
-from tests.integration.state.waiting import wait_until
 from tests.servers.process import find_free_port
 from tests.servers.redis import RedisServer
+from tests.waiting import wait_until
 
 HUNG_S = 0.5
 """A call that finds Redis hung waits 0.1 s; the rest is patience with a busy machine."""
