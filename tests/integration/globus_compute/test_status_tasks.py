@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from django.db import connection
 
 from resource_server.backends.base import UpstreamTimeout, UpstreamUnavailable
 from resource_server.backends.globus_compute.backend import GlobusComputeBackend
@@ -65,16 +66,19 @@ async def test_function_that_takes_too_long_is_given_up(run: Run) -> None:
 
 
 @asynccontextmanager
-async def controlling(backend: GlobusComputeBackend, cluster: Cluster, function_id: str) -> AsyncIterator[Board]:
+async def controlling(
+    backend: GlobusComputeBackend, cluster: Cluster, function_id: str
+) -> AsyncIterator[tuple[Board, DatabaseThread]]:
     board, database = Board(), DatabaseThread("controller-test")
     row = ClusterRow("test", status_endpoint_uuid=cluster.endpoint_id, status_function_uuid=function_id)
     controller = Controller(board, lambda: [row], backend, MemoryState(), database, owner="a", call_interval_s=0.5)
     running = asyncio.create_task(controller.run())
     try:
-        yield board
+        yield board, database
     finally:
         running.cancel()
         await asyncio.wait({running})
+        await database.run(connection.close)  # the test's database is dropped next
         database.close()
 
 
@@ -83,14 +87,14 @@ async def test_what_a_cluster_says_is_known_after_a_restart(
     backend: GlobusComputeBackend, cluster: Cluster, register: Callable[[str], str]
 ) -> None:
     function_id = await asyncio.to_thread(register, "text")
-    async with controlling(backend, cluster, function_id) as board:
+    async with controlling(backend, cluster, function_id) as (board, database):
         await wait_until(lambda: "test" in board.sightings, 20)
         as_of = board.sightings["test"].as_of
         async with asyncio.timeout(20):
-            while not await asyncio.to_thread(ClusterStatus.objects.exists):  # noqa: ASYNC110 - a thread writes it
+            while not await database.run(ClusterStatus.objects.exists):  # noqa: ASYNC110 - a thread writes it
                 await asyncio.sleep(0.05)
     broken = await asyncio.to_thread(register, "raises")
-    async with controlling(backend, cluster, broken) as board:
+    async with controlling(backend, cluster, broken) as (board, _):
         await wait_until(lambda: "test" in board.sightings, 20)
         assert board.sightings["test"].as_of == as_of
         assert board.sightings["test"].report.free_nodes == 2
