@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, connections
 
 _T = TypeVar("_T")
 
@@ -29,8 +29,8 @@ class DatabaseThread:
             return await loop.run_in_executor(self._executor, _bracketed, unit)
 
     def close(self) -> None:
-        """Let the running unit end, drop the waiting ones, and close the connection."""
-        self._executor.submit(connection.close)
+        """Let the running unit end and close its connection, without waiting for either."""
+        self._executor.submit(connections.close_all)  # the thread's own: `connection.close` would be the caller's
         self._executor.shutdown(wait=False)
 
 

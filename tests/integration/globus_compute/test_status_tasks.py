@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from django.db import connection
 
 from resource_server.backends.base import UpstreamTimeout, UpstreamUnavailable
 from resource_server.backends.globus_compute.backend import GlobusComputeBackend
@@ -78,8 +77,7 @@ async def controlling(
     finally:
         running.cancel()
         await asyncio.wait({running})
-        await database.run(connection.close)  # the test's database is dropped next
-        database.close()
+        await asyncio.to_thread(database.close)  # the test's database is dropped next
 
 
 @pytest.mark.django_db(transaction=True)
