@@ -122,6 +122,12 @@ KEYS: tuple[Key, ...] = (
         parse_bool,
     ),
     Key(
+        "TRY_OFFLINE_TARGETS",
+        "Whether targets that are offline or in maintenance are tried where nothing else is left.",
+        "False",
+        parse_bool,
+    ),
+    Key(
         "HOLD_MAX_S",
         "Seconds for which a request may be held for a model that is not hot.",
         "1800",

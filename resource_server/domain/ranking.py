@@ -18,6 +18,9 @@ from resource_server.domain.load import Load
 from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
 
+LAST_RESORTS = (ModelState.OFFLINE, ModelState.MAINTENANCE)
+"""States that are tried only where nothing else is left, and the operator allows it."""
+
 MOST = 8
 """Candidates of one request: what eight targets have refused, a ninth will not mend."""
 
@@ -84,9 +87,8 @@ def rank(  # noqa: PLR0913 - everything that it depends on is handed in
     found = _by_state(places, standing_of)
     candidates = list(islice(_in_order(found, load_of, request, chance), MOST))
     if not candidates and last_resort:
-        hopeless = (ModelState.OFFLINE, ModelState.MAINTENANCE)
         rest = (
-            Candidate(place, state, None, "nothing else is left") for state in hopeless for place, _ in found[state]
+            Candidate(place, state, None, "nothing else is left") for state in LAST_RESORTS for place, _ in found[state]
         )
         return list(islice(rest, MOST))
     return candidates

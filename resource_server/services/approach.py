@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from resource_server.domain.errors import GatewayError, ModelLoading, ModelOffline
-from resource_server.domain.ranking import Candidate
+from resource_server.domain.ranking import LAST_RESORTS, Candidate
 from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
 from resource_server.services.gate import GateFull, Waiter
@@ -89,7 +89,7 @@ class Approach:
             inside.gate.leave()
 
     async def _try(self, candidate: Candidate) -> bool:
-        if not self._is_hot(candidate):
+        if candidate.state not in LAST_RESORTS and not self._is_hot(candidate):
             return await self._hold(candidate)
         if self._traffic.of(candidate.place.target).gate.try_enter():
             return self._enter(candidate)

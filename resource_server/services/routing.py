@@ -30,11 +30,19 @@ class Routing:
     Args:
         reported: where places stand, as far as is known from outside this process.
         owner: this process, among those that share `state`.
+        last_resort: try offline and maintained places where nothing else is left.
     """
 
     def __init__(
-        self, backends: Mapping[str, Backend], reported: Callable[[Place], Standing], state: State, owner: str
+        self,
+        backends: Mapping[str, Backend],
+        reported: Callable[[Place], Standing],
+        state: State,
+        owner: str,
+        *,
+        last_resort: bool = False,
     ) -> None:
+        self._last_resort = last_resort
         self._traffic = Traffic()
         self._standings = Standings(reported, self._traffic)
         self.holding = Holding(backends, self._standings.of, self._traffic, state, owner)
@@ -45,7 +53,7 @@ class Routing:
 
     def rank(self, places: Sequence[Place], request: RouteRequest = ANY_REQUEST) -> list[Candidate]:
         """The places that can answer, the best first."""
-        return rank(places, self._standings.of, self._traffic.load, request)
+        return rank(places, self._standings.of, self._traffic.load, request, last_resort=self._last_resort)
 
     def approach(self, candidates: Sequence[Candidate], user: str, hold_s: float) -> Approach:
         """The way to the candidates for one request of this user."""

@@ -130,7 +130,13 @@ class World:
     """An `Inference` over one federated model on the clusters that `openings` names, in order."""
 
     def __init__(
-        self, *, max_concurrency: int = 512, state: State | None = None, owner: str = "worker", **openings: Any
+        self,
+        *,
+        max_concurrency: int = 512,
+        state: State | None = None,
+        owner: str = "worker",
+        last_resort: bool = False,
+        **openings: Any,
     ) -> None:
         self.records: list[RequestRecord] = []
         self.backend = FakeBackend(**openings)
@@ -139,7 +145,7 @@ class World:
         snapshot = build_snapshot((), (), [row])
         self.ledger = Ledger(self.records.append)
         backends = {"simulated": self.backend}
-        self.routing = Routing(backends, self._reported, state or MemoryState(), owner)
+        self.routing = Routing(backends, self._reported, state or MemoryState(), owner, last_resort=last_resort)
         self.inference = Inference(FixedCatalogue(snapshot), backends, Unlimited(), self.routing, hold_max_s=30)
 
     def _reported(self, place: Place) -> Standing:

@@ -197,6 +197,17 @@ async def test_target_that_goes_away_under_its_waiters_sends_them_on(worlds: lis
     assert reply.headers["x-gateway-cluster"] == "b"
 
 
+async def test_target_that_is_offline_is_tried_as_a_last_resort_if_the_operator_allows_it() -> None:
+    for last_resort in (False, True):
+        world = World(last_resort=last_resort, a=whole)
+        world.backend.states["a"] = ModelState.OFFLINE
+        if last_resort:
+            assert (await world.ask(stream=False)).headers["x-model-state"] == "offline"
+        else:
+            with pytest.raises(ModelOffline):
+                await world.ask(stream=False)
+
+
 async def test_one_that_leaves_takes_nobody_along(worlds: list[World]) -> None:
     world = World(a=lambda: whole_after(0.2))
     worlds.append(world)
