@@ -33,6 +33,7 @@ class Approach:
     Attributes:
         current: the candidate that was entered, or is waited for.
         failure: why the last candidate did not let it in; `None` where none said.
+        waited_s: what it has spent in queues and held.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Approach:
         self._inside: TargetTraffic | None = None
         self.current = candidates[0]
         self.failure: GatewayError | None = None
+        self.waited_s = 0.0
 
     @property
     def left(self) -> int:
@@ -145,10 +147,12 @@ class Approach:
 
     async def _wait(self, waiter: Waiter, wait_s: float) -> bool:
         self._waiter = waiter
+        began_at = time.monotonic()
         try:
             return await waiter.has_come(wait_s)
         finally:
             self._waiter = None
+            self.waited_s += time.monotonic() - began_at
 
     def _fits(self, left_s: float) -> bool:
         eta_s = self.standing().eta_s

@@ -81,6 +81,11 @@ class Attempts:
         """The candidate that is tried or waited for."""
         return self._approach.current
 
+    @property
+    def waited_s(self) -> float:
+        """Seconds in queues and held, up to now."""
+        return self._approach.waited_s
+
     def describe(self) -> str:
         """What the request waits for, in a word or two for the client."""
         return self._approach.describe()

@@ -59,12 +59,8 @@ class Holding:
 
     def join(self, place: Place, user: str) -> Waiter:
         """Wait for the place to be hot, and for a turn there. Raises `GateFull`; the waiter raises `StartFailed`."""
-        gate = self._traffic.of(place.target).gate
-        if place.key not in self._vigils:
-            gate.close()
-        waiter = gate.join(user)
         self.warm(place)
-        return waiter
+        return self._traffic.of(place.target).gate.join(user)
 
     def warm(self, place: Place) -> None:
         """Start the model at this place, unless that is under way."""

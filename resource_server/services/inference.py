@@ -117,7 +117,7 @@ class Inference:
         finally:
             entry.place = attempts.current.place
         entry.close(HTTPStatus.OK, usage=answer.usage)
-        return Reply(answer.body, HTTPStatus.OK, _headers(request, attempts.current, routed_at))
+        return Reply(answer.body, HTTPStatus.OK, _headers(request, attempts, routed_at))
 
     async def _held(
         self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float
@@ -138,7 +138,7 @@ class Inference:
             answer = await held.begin()
         finally:
             entry.place = attempts.current.place
-        headers = _headers(request, attempts.current, routed_at)
+        headers = _headers(request, attempts, routed_at)
         if answer is None:
             return StreamReply(held, headers, content_type="application/json")
         entry.close(HTTPStatus.OK, usage=answer.usage)
@@ -161,11 +161,11 @@ class Inference:
         stream = AnswerStream(attempts, end)
         try:
             is_hot = attempts.current.state is ModelState.HOT
-            candidate = await stream.begin(FIRST_EVENT_WAIT_S if is_hot else HELD_EVENT_WAIT_S)
+            await stream.begin(FIRST_EVENT_WAIT_S if is_hot else HELD_EVENT_WAIT_S)
         finally:
             entry.place = attempts.current.place
         entry.first_byte()
-        return StreamReply(stream, _headers(request, candidate, routed_at))
+        return StreamReply(stream, _headers(request, attempts, routed_at))
 
 
 def _find_hold_s(request: InferenceRequest, most_s: float) -> float:
@@ -199,7 +199,8 @@ def _nothing_to_try(places: list[Place]) -> GatewayError:
     return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
 
 
-def _headers(request: InferenceRequest, candidate: Candidate, routed_at: float) -> dict[str, str]:
+def _headers(request: InferenceRequest, attempts: Attempts, routed_at: float) -> dict[str, str]:
+    candidate, queue_ms = attempts.current, attempts.waited_s * 1000
     target = candidate.place.target
     now = time.perf_counter()
     auth_ms = (request.authenticated_at - request.received_at) * 1000
@@ -210,6 +211,6 @@ def _headers(request: InferenceRequest, candidate: Candidate, routed_at: float) 
         "x-gateway-target": target.endpoint_slug or f"{target.cluster}/{target.framework}",
         "x-gateway-route-reason": candidate.reason,
         "x-model-state": candidate.state.value,
-        "server-timing": f"auth;dur={auth_ms:.1f}, route;dur={route_ms:.1f}, queue;dur=0.0, "
-        f"upstream;dur={(now - routed_at) * 1000:.1f}",
+        "server-timing": f"auth;dur={auth_ms:.1f}, route;dur={route_ms:.1f}, queue;dur={queue_ms:.1f}, "
+        f"upstream;dur={(now - routed_at) * 1000 - queue_ms:.1f}",
     }
