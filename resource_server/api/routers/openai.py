@@ -79,18 +79,19 @@ async def models(request: HttpRequest) -> HttpResponseBase:
     return build_response(await list_models(exchange.gateway.models, exchange.auth, None))
 
 
-@federated.get("/models/{path:model_id}", operation_id="get_model", summary="One model")
-async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
-    """One federated model; ids hold ``/``, raw or as ``%2F``."""
-    exchange = api_request(request)
-    return build_response(await get_model(exchange.gateway.models, exchange.auth, None, model_id))
-
-
+# Before the route of one model, whose pattern would take it.
 @federated.post("/models/{path:model_id}/warm", operation_id="warm_model", summary="Start a model")
 async def warm(request: HttpRequest, model_id: str) -> HttpResponseBase:
     """Start a federated model that is not hot, where it can serve soonest, without asking it anything."""
     exchange = api_request(request)
     return build_response(await warm_model(exchange.gateway.models, exchange.auth, None, model_id))
+
+
+@federated.get("/models/{path:model_id}", operation_id="get_model", summary="One model")
+async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
+    """One federated model; ids hold ``/``, raw or as ``%2F``."""
+    exchange = api_request(request)
+    return build_response(await get_model(exchange.gateway.models, exchange.auth, None, model_id))
 
 
 @on_cluster.get("/models", operation_id="cluster_list_models", summary="Models that you can call here")
