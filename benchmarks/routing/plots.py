@@ -29,7 +29,7 @@ def plot_results(assumed: Assumptions, results: Results, folder: Path) -> None:
         axis.set(xscale="log", xlabel="seconds to the first token", title=title, xlim=(0.03, 400))
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("share of requests")
-    axes[1].legend(loc="upper left")
+    axes[1].legend(loc="lower right", fontsize=8)
     _save(figure, folder / "routing-first-tokens.png")
 
 

@@ -19,7 +19,7 @@ Maker: TypeAlias = Callable[[Sequence[FleetTarget], random.Random, float], Polic
 HEARD_AFTER_S = 1.0
 
 SHIPPED, FOUR_WORKERS, FOUR_SHARING = "shipped ranking", "four workers, strangers", "four workers, sharing homes"
-ROUND_ROBIN, RANDOM, LEAST_LOADED = "round robin", "random", "least loaded"
+ROUND_ROBIN, RANDOM, LEAST_LOADED, DIVIDED = "round robin", "random", "least loaded", "(divided in advance)"
 
 
 def make_shipped(targets: Sequence[FleetTarget], chance: random.Random, expected_s: float) -> Policy:
@@ -131,6 +131,16 @@ def make_least_loaded(targets: Sequence[FleetTarget], chance: random.Random, _ex
     return choose
 
 
+def make_divided(targets: Sequence[FleetTarget], _chance: random.Random, _expected_s: float) -> Policy:
+    """No policy but a yardstick: whoever asks is known in advance, and everybody is dealt out evenly."""
+
+    def choose(ask: Ask) -> list[FleetTarget]:
+        hot = [target for target in targets if target.standing.state is ModelState.HOT]
+        return [hot[int(ask.user.rpartition(" ")[2]) % len(hot)]] if hot else []
+
+    return choose
+
+
 POLICIES: dict[str, Maker] = {
     SHIPPED: make_shipped,
     FOUR_SHARING: make_four_sharing,
@@ -138,4 +148,5 @@ POLICIES: dict[str, Maker] = {
     ROUND_ROBIN: make_round_robin,
     RANDOM: make_random,
     LEAST_LOADED: make_least_loaded,
+    DIVIDED: make_divided,
 }
