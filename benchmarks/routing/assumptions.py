@@ -37,6 +37,7 @@ class Assumptions:
     conversation_turn_tokens: float
     conversation_output_tokens: float
     conversation_turns: float
+    saturating_clients_per_replica: float
     conversations_per_replica: float
     conversation_pause_s: float
     cold_start_s: float

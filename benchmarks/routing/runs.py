@@ -48,6 +48,20 @@ def run_burst(assumed: Assumptions, maker: Maker, *, replicas: int, seed: int) -
     return _summarise(asks, max(ask.done_at or fleet.clock.now_s for ask in asks) - begin_s, fleet.clock.now_s)
 
 
+def run_saturated(assumed: Assumptions, maker: Maker, *, replicas: int, seconds: float, seed: int) -> Outcome:
+    """Shared prefixes, closed loop: each client asks anew once it is answered, so that no replica is ever idle."""
+    fleet = Fleet(assumed, maker, [("c", None)] * replicas, seed)
+    chance = random.Random(seed + 1)
+    questions = Questions(assumed, chance, round(assumed.prefix_groups_per_replica * replicas))
+
+    def ask_again(_: Ask) -> None:
+        fleet.send(questions.ask(), ask_again)
+
+    for _ in range(int(assumed.saturating_clients_per_replica) * replicas):
+        fleet.clock.after(chance.uniform(0, 20), lambda: fleet.send(questions.ask(), ask_again))
+    return _steady(fleet, seconds)
+
+
 def _arrive(fleet: Fleet, chance: random.Random, rate: float, seconds: float, ask: Callable[[], Ask]) -> None:
     """Poisson arrivals from now on."""
     end_s = fleet.clock.now_s + seconds

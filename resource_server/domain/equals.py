@@ -12,7 +12,7 @@ from resource_server.domain.load import Load
 Hot: TypeAlias = tuple[Place, Load]
 Chosen: TypeAlias = tuple[Place, str]
 
-BALANCE = 1.25
+BALANCE = 1.5
 """A target is busy for its affine requests above so many times the mean: consistent hashing with bounded loads
 (Mirrokni, Thorup and Zadimoghaddam, 2018)."""
 IDLE = 0.125

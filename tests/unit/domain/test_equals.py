@@ -65,7 +65,7 @@ def test_affinity_gives_way_where_the_home_is_busy() -> None:
     (key,) = keys(1)
     tier = fleet(*[Load(50, 100)] * 4)
     home = tier[2][0]
-    busy = [(one, Load(80, 100) if one is home else load) for one, load in tier]
+    busy = [(one, Load(95, 100) if one is home else load) for one, load in tier]
     ordered = list(by_affinity(busy, key, home.seed, MOST))
     assert ordered[0][0] is not home
     assert ordered[0][1] == MOVED
