@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from resource_server.domain.errors import GatewayError, ModelLoading, ModelOffline
 from resource_server.domain.ranking import LAST_RESORTS, Candidate
@@ -29,6 +29,7 @@ class Approach:
     Args:
         user: whose turn a place in a queue takes.
         hold_s: how long the request may be held for a model that is not hot.
+        settle: hears which candidate has begun to answer.
 
     Attributes:
         current: the candidate that was entered, or is waited for.
@@ -36,9 +37,17 @@ class Approach:
         waited_s: what it has spent in queues and held.
     """
 
-    def __init__(
-        self, traffic: Traffic, holding: Holding, candidates: Sequence[Candidate], user: str, hold_s: float
+    def __init__(  # noqa: PLR0913 - collaborators, all injected
+        self,
+        traffic: Traffic,
+        holding: Holding,
+        candidates: Sequence[Candidate],
+        *,
+        user: str,
+        hold_s: float,
+        settle: Callable[[Candidate], Awaitable[None]],
     ) -> None:
+        self._settle = settle
         self._traffic = traffic
         self._holding = holding
         self._left = deque(candidates)
@@ -83,6 +92,12 @@ class Approach:
             if entered:
                 return True
         return False
+
+    async def note_answer(self) -> None:
+        """The current candidate has begun to answer."""
+        self.traffic.note_answer()
+        if self.current.settles:
+            await self._settle(self.current)
 
     def leave(self) -> None:
         """Give the place back. Idempotent."""

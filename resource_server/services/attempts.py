@@ -107,7 +107,7 @@ class Attempts:
             except BackendFailure as exc:
                 self._note(exc)
             else:
-                self._approach.traffic.note_answer()
+                await self._approach.note_answer()
                 return answer
             finally:
                 await self.close(upstream)
@@ -122,8 +122,8 @@ class Attempts:
             except BackendFailure as exc:
                 self._note(exc)
             else:
-                self._approach.traffic.note_answer()
                 self._approach.traffic.note_latency(time.monotonic() - self._called_at)
+                await self._approach.note_answer()
                 return begun
             finally:
                 if begun is None:

@@ -11,7 +11,6 @@ from resource_server.domain.body import RequestBody, check_for_target, parse_bod
 from resource_server.domain.catalogue import Place
 from resource_server.domain.errors import GatewayError, Maintenance, ModelOffline
 from resource_server.domain.operations import Operation
-from resource_server.domain.ranking import Candidate
 from resource_server.domain.replies import Reply, StreamReply
 from resource_server.domain.sse import StreamTap
 from resource_server.domain.states import ModelState
@@ -19,11 +18,12 @@ from resource_server.identity.base import Caller
 from resource_server.limits.base import Limits
 from resource_server.services.access import Path, resolve
 from resource_server.services.answer_stream import AnswerStream
+from resource_server.services.approach import Approach
 from resource_server.services.attempts import Attempts, WholeAnswer
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import CLIENT_LEFT, Entry
 from resource_server.services.patient_answer import PatientAnswer
-from resource_server.services.routing import Routing, build_route_request
+from resource_server.services.routing import Routing
 from resource_server.services.usage import usage_of_stream
 
 logger = logging.getLogger(__name__)
@@ -91,25 +91,27 @@ class Inference:
             entry.principal = caller.principal
             body = parse_body(request.body, request.operation)
             entry.model, entry.stream = body.model, body.stream
-            candidates = await self._candidates(caller, request.path, body)
+            approach = await self._route(caller, request, body)
             entry.reservation = await self._limits.reserve(caller.principal, body.model)
             routed_at = time.perf_counter()
-            hold_s = self._hold_max_s if body.stream else _find_hold_s(request, self._hold_max_s)
-            approach = self._routing.approach(candidates, caller.principal.sub, hold_s)
             attempts = Attempts(self._backends, approach, body, request.request_id)
             if body.stream:
                 return await self._stream(request, attempts, entry, routed_at)
-            if candidates[0].state is not ModelState.HOT:
+            if approach.current.state is not ModelState.HOT:
                 return await self._held(request, attempts, entry, routed_at)
             return await self._whole(request, attempts, entry, routed_at)
 
-    async def _candidates(self, caller: Caller, path: Path, body: RequestBody) -> list[Candidate]:
-        places = await resolve(self._catalogue.snapshot(), caller, path, body.model)
-        fitting = _fitting(body, places)
-        candidates = self._routing.rank(fitting, build_route_request(body.document, caller.principal.sub))
+    async def _route(self, caller: Caller, request: InferenceRequest, body: RequestBody) -> Approach:
+        """The way to where the request may go. Raises `GatewayError` where that is nowhere."""
+        sub = caller.principal.sub
+        places = _fitting(body, await resolve(self._catalogue.snapshot(), caller, request.path, body.model))
+        route_request = self._routing.build_request(body.document, sub)
+        await self._routing.find_home(places, route_request)
+        candidates = self._routing.rank(places, route_request)
         if not candidates:
-            raise _nothing_to_try(fitting)
-        return candidates
+            raise _nothing_to_try(places)
+        hold_s = self._hold_max_s if body.stream else _find_hold_s(request, self._hold_max_s)
+        return self._routing.approach(candidates, sub, hold_s, route_request)
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:

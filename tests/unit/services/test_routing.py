@@ -262,3 +262,29 @@ async def test_worker_takes_over_the_start_from_one_that_is_gone(worlds: list[Wo
     await asyncio.wait({lost})
     await first.routing.aclose()
     assert (await read_body(await kept)).strip() == ANSWER
+
+
+async def test_requests_that_begin_alike_go_to_the_same_target_in_every_worker() -> None:
+    state = MemoryState()
+    state.shared = True  # as Redis is
+    first, second = (World(state=state, owner=owner, a=whole, b=whole, c=whole) for owner in ("first", "second"))
+    for number in range(10):
+        session = f"session {number}"
+        seen = {
+            (await world.ask(stream=False, session_id=session)).headers["x-gateway-cluster"]
+            for world in (first, second, first, second)
+        }
+        assert len(seen) == 1
+
+
+async def test_homes_that_are_no_homes_are_passed_over() -> None:
+    state = MemoryState()
+    state.shared = True
+    world = World(state=state, a=whole, b=whole)
+    request = world.routing.build_request({"session_id": "s"}, "sub-of-alice")
+    assert request.find_affinity_key is not None
+    key = request.find_affinity_key()
+    assert key is not None
+    for garbage in (b"", b"x", b"9" * 1000, b"-1", b"\xff"):
+        await state.key_value.set(f"home:{key.hex()}", garbage, 60)
+        assert isinstance(await world.ask(stream=False, session_id="s"), Reply)
