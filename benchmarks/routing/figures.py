@@ -11,7 +11,8 @@ from benchmarks.routing.fairness import Fair, Fairness, Plain, run_fairness
 from benchmarks.routing.policies import POLICIES, ROUND_ROBIN, SHIPPED, Maker
 from benchmarks.routing.runs import Outcome, run_burst, run_conversations, run_federation, run_saturated
 
-SEEDS = (1, 2, 3)
+SEEDS = tuple(range(101, 107))
+"""None of those on which the ranking was tuned, 1 to 12."""
 REPLICAS = 8
 SHARED, ROOMY, TALK = "shared prefixes", "the same, twice the cache", "conversations"
 _COLUMNS = ("", "output tokens/s", "TTFT mean", "TTFT p50", "TTFT p99", "from the cache", "broken off")
@@ -38,7 +39,7 @@ class Results:
 def simulate(assumed: Assumptions, say: Callable[[str], None]) -> Results:
     """Run everything; about a minute."""
     say("shared prefixes, a burst")
-    burst = _by_policy(lambda maker, seed: run_burst(assumed, maker, replicas=REPLICAS, seed=seed), range(1, 13))
+    burst = _by_policy(lambda maker, seed: run_burst(assumed, maker, replicas=REPLICAS, seed=seed), range(101, 113))
     say("conversations")
     talk = _by_policy(lambda maker, seed: run_conversations(assumed, maker, replicas=REPLICAS, seconds=300, seed=seed))
     say("a federation that breaks")
@@ -50,7 +51,7 @@ def simulate(assumed: Assumptions, say: Callable[[str], None]) -> Results:
     return Results(burst, talk, federation, measure_efficiency(assumed), queues)
 
 
-def _by_policy(run: Callable[[Maker, int], Outcome], seeds: Iterable[int] = SEEDS) -> Outcomes:
+def _by_policy(run: Callable[[Maker, int], Outcome], seeds: Iterable[int] = SEEDS[:3]) -> Outcomes:
     return {name: mean_of([run(maker, seed) for seed in seeds]) for name, maker in POLICIES.items()}
 
 
