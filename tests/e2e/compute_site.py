@@ -42,6 +42,8 @@ KILLER = "killer/chat"
 """A function that ends its worker process."""
 IMPATIENT = "test/impatient"
 """The framework says nothing, and the target's deadline is short."""
+LATE = "late/chat"
+"""A function that begins long after anybody believes in it; then a target that works."""
 RELAYED = tuple(f"{LONG}-{number}" for number in range(16))
 RETURNED = tuple(f"{LONG}-{number}" for number in range(16, 24))
 """As `RELAYED`, through a function without relay."""
@@ -85,12 +87,31 @@ import os
 def killer_function(parameters):
     os._exit(1)
 """
+LATE_FUNCTION = '''
+import json, time, urllib.error, urllib.request
+
+def late_function(parameters):
+    """Waits, posts that it has begun, and tells the framework what the relay said to that."""
+    time.sleep(parameters["model_params"].get("late_s", 4))
+    relay = parameters["relay"]
+    headers = {"Authorization": "Bearer " + relay["ticket"], "Content-Type": "application/json"}
+    started = json.dumps({"attempt": "a" * 32, "seq": 0}).encode()
+    try:
+        status = urllib.request.urlopen(urllib.request.Request(relay["url"], started, headers)).status
+    except urllib.error.HTTPError as error:
+        status = error.code
+    url = f"http://127.0.0.1:{parameters['model_params']['api_port']}/v1/completions"
+    body = json.dumps({"model": "late", "relay_said": status}).encode()
+    urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})).close()
+    return json.dumps({"gateway_result": 1, "error": {"code": "stream_gone", "message": "too late"}})
+'''
 SOURCES = {
     "field_function": FIELD_FUNCTION,
     "old_function": OLD_FUNCTION,
     "no_json_function": NO_JSON_FUNCTION,
     "puppet_function": PUPPET_FUNCTION,
     "killer_function": KILLER_FUNCTION,
+    "late_function": LATE_FUNCTION,
 }
 
 
@@ -233,6 +254,7 @@ def build_rows(framework: Framework, functions: Functions, endpoints: Endpoints)
         IMPATIENT: [shipped(SILENT, "impatient", timeout_s=2.0)],
         DEAD: [shipped("d", "dead", api_port=find_free_port())],
         OFFLINE: [absent],
+        LATE: [other("late_function", "l", "late", relay=True), shipped(CHAT, "punctual")],
         SKIPPING: [absent, shipped(CHAT), shipped(CHAT, "spare")],
     }
     return [federated(pk, model, *targets) for pk, (model, targets) in enumerate(models.items(), 1)]
