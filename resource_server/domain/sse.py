@@ -86,6 +86,8 @@ class StreamTap:
         Raises:
             ValueError: a frame over `MAX_FRAME_BYTES`, or data that is no JSON object.
         """
+        if not self._pending and _is_one_frame(chunk):
+            return self._pass(chunk)  # nearly always
         data = chunk
         if self._pending:
             # The end of a frame may be split between chunks, by at most two bytes of "\n\r\n".
@@ -185,6 +187,11 @@ class StreamTap:
         if has_content:
             self.events += 1
             self.content_started = True
+
+
+def _is_one_frame(chunk: bytes) -> bool:
+    size = len(chunk)
+    return 1 < size <= MAX_FRAME_BYTES and chunk.find(b"\n\n") == size - 2 and b"\r" not in chunk
 
 
 def _has_content(choice: dict[str, object]) -> bool:
