@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from resource_server.api.routers import catalogue, openai, operations
+from resource_server.api.routers import catalogue, clusters, openai, operations
 from resource_server.api.security import GlobusBearer
 
 api = NinjaAPI(
@@ -31,3 +31,4 @@ api.add_router("", operations.router)
 api.add_router("", catalogue.router)
 api.add_router("/v1", openai.federated)
 api.add_router("/{cluster}/{framework}/v1", openai.on_cluster)
+api.add_router("", clusters.router)

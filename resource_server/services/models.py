@@ -1,7 +1,8 @@
 """The catalogue as clients see it: exactly what they can call."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 import orjson
 
@@ -9,6 +10,7 @@ from resource_server.domain.catalogue import Place
 from resource_server.domain.errors import ModelOffline
 from resource_server.domain.operations import Operation
 from resource_server.domain.replies import Reply
+from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
 from resource_server.identity.base import Caller
 from resource_server.services.access import Path, known_groups, resolve, usable_models
@@ -21,6 +23,7 @@ _ENDPOINT_NAMES = {
     Operation.EMBEDDINGS: "embedding",
 }
 _BEST_FIRST = tuple(ModelState)
+_NOT_SERVED = frozenset({ModelState.OFFLINE, ModelState.MAINTENANCE})
 
 
 class Models:
@@ -30,13 +33,18 @@ class Models:
         self.catalogue = catalogue
         self.routing = routing
 
-    def state_of(self, place: Place) -> ModelState:
-        """The place's state from memory."""
-        return self.routing.standing(place).state
+    def best_standing(self, places: Sequence[Place]) -> Standing:
+        """Of the place that can answer soonest, from memory."""
+        return min(map(self.routing.standing, places), key=_find_wait)
 
-    def best_state(self, places: Sequence[Place]) -> ModelState:
-        """The state of the place that can answer soonest."""
-        return min((self.state_of(place) for place in places), key=_BEST_FIRST.index)
+
+def describe_standing(standing: Standing) -> dict[str, object]:
+    """State, ETA and age as every route shows them: whole seconds, `as_of` POSIX; `None` where nobody knows."""
+    return {
+        "status": standing.state.value,
+        "eta_s": None if standing.eta_s is None else round(standing.eta_s),
+        "as_of": None if standing.as_of is None else round(standing.as_of),
+    }
 
 
 async def list_models(models: Models, caller: Caller, path: Path) -> Reply:
@@ -64,13 +72,43 @@ async def warm_model(models: Models, caller: Caller, path: Path, model: str) -> 
     place = candidates[0].place
     if candidates[0].state is not ModelState.HOT:
         models.routing.holding.warm(place)
+    document = {"id": model, "object": "model", **describe_standing(models.routing.standing(place))}
+    return Reply(orjson.dumps(document))
+
+
+async def get_status(models: Models, caller: Caller, path: tuple[str, str], model: str) -> Reply:
+    """Where one model of one cluster and framework stands. Raises `ModelNotFound`."""
+    (place,) = await resolve(models.catalogue.snapshot(), caller, path, model)
     standing = models.routing.standing(place)
-    document = {"id": model, "object": "model", "status": standing.state.value, "eta_s": standing.eta_s}
+    left_s = standing.walltime_left_s
+    document = {
+        "cluster": place.target.cluster,
+        "framework": place.target.framework,
+        "model": place.target.model,
+        **describe_standing(standing),
+        "free_nodes": standing.free_nodes,
+        "walltime_left_s": None if left_s is None else round(left_s),
+    }
     return Reply(orjson.dumps(document))
 
 
 async def list_endpoints(models: Models, caller: Caller) -> Reply:
     """The documented tree of clusters, frameworks, models and their endpoints."""
+    return await _list_tree(models, caller, sorted)
+
+
+async def list_endpoints_detailed(models: Models, caller: Caller) -> Reply:
+    """The same tree, where each model says whether requests may go there, and its state."""
+
+    def describe(shown: Mapping[str, Sequence[Place]]) -> list[dict[str, str]]:
+        return [_describe_endpoint(name, models.best_standing(places)) for name, places in sorted(shown.items())]
+
+    return await _list_tree(models, caller, describe)
+
+
+async def _list_tree(
+    models: Models, caller: Caller, describe_models: Callable[[Mapping[str, Sequence[Place]]], object]
+) -> Reply:
     snapshot = models.catalogue.snapshot()
     groups = await known_groups(caller, snapshot.places())
     clusters: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
@@ -78,7 +116,7 @@ async def list_endpoints(models: Models, caller: Caller) -> Reply:
         shown = usable_models(names, caller.principal, groups)
         if shown:
             clusters[cluster][framework] = {
-                "models": sorted(shown),
+                "models": describe_models(shown),
                 "endpoints": _endpoints(cluster, framework, [place for places in shown.values() for place in places]),
             }
     document = {
@@ -88,6 +126,19 @@ async def list_endpoints(models: Models, caller: Caller) -> Reply:
         }
     }
     return Reply(orjson.dumps(document))
+
+
+def _find_wait(standing: Standing) -> tuple[int, float]:
+    return _BEST_FIRST.index(standing.state), inf if standing.eta_s is None else standing.eta_s
+
+
+def _describe_endpoint(name: str, standing: Standing) -> dict[str, str]:
+    is_online = standing.state not in _NOT_SERVED
+    return {
+        "name": name,
+        "endpoint_status": "online" if is_online else "offline",
+        "model_status": standing.state.value,
+    }
 
 
 def _endpoints(cluster: str, framework: str, places: Sequence[Place]) -> dict[str, str]:
@@ -107,7 +158,7 @@ def _describe(models: Models, model: str, places: Sequence[Place]) -> dict[str, 
         "created": 0,  # the catalogue does not record when a model appeared, and SDKs require the field
         "owned_by": "inference-gateway",
         "max_model_len": min(lengths) if lengths else None,
-        "status": models.best_state(places).value,
+        **describe_standing(models.best_standing(places)),
         "capabilities": sorted({operation.value for place in places for operation in place.target.operations}),
         "aliases": [],
     }
