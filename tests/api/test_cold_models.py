@@ -9,7 +9,7 @@ from tests.framework import CHAT
 def test_hot_model_is_warm_already(http: Http) -> None:
     response = http.post(f"/v1/models/{CHAT}/warm")
     assert response.status_code == 200
-    assert response.json() == {"id": CHAT, "object": "model", "status": "hot", "eta_s": None}
+    assert response.json() == {"id": CHAT, "object": "model", "status": "hot", "eta_s": None, "as_of": None}
 
 
 def test_unknown_model_cannot_be_warmed(http: Http) -> None:
