@@ -139,6 +139,10 @@ class SimulatedTarget(_TargetFields):
     first_token_ms: float = Field(default=20.0, ge=0)
     token_interval_ms: float = Field(default=5.0, ge=0)
     output_tokens: int = Field(default=32, ge=1, le=100_000)
+    cold_start_s: float = Field(default=0.0, ge=0)
+    """What a start takes; with 0 the model is always hot."""
+    idle_stop_s: float | None = Field(default=None, gt=0)
+    """After so long without a request the model is cold again; `None` keeps it hot."""
 
 
 Target: TypeAlias = GlobusComputeTarget | OpenAIHTTPTarget | SimulatedTarget

@@ -6,6 +6,7 @@ from resource_server.backends.base import Call
 from resource_server.backends.simulated.answers import build_answer
 from resource_server.backends.simulated.embeddings import build_embeddings
 from resource_server.backends.simulated.faults import apply_fault, find_state
+from resource_server.backends.simulated.job import SimulatedJobs
 from resource_server.backends.simulated.prompts import Refused, parse_generation
 from resource_server.backends.simulated.script import Script, build_error
 from resource_server.backends.simulated.upstream import SimulatedUpstream
@@ -19,25 +20,30 @@ class SimulatedBackend:
 
     Attributes:
         tokens_produced: by all answers so far; it stands still for answers that were closed.
+        jobs: of targets that are cold at first.
     """
 
     starts_models = True
 
     def __init__(self) -> None:
         self.tokens_produced = 0
+        self.jobs = SimulatedJobs()
 
     async def open(self, call: Call) -> SimulatedUpstream:
         """Read the body as a framework would, and begin to answer; see `backends.base.Backend.open`."""
         if not isinstance(call.target, SimulatedTarget):
             raise TypeError(f"no simulated target: {call.target!r}")
+        await self.jobs.use(call.target, call.deadline)
         script = apply_fault(call.target.model, _build_script(call, call.target))
         upstream = SimulatedUpstream(script, deadline=call.deadline, count_tokens=self._count_tokens)
         await upstream.open()
         return upstream
 
     def state(self, target: Target) -> ModelState:
-        """`hot`, unless the model's name is ``fault/<state>``."""
-        return find_state(target.model) or ModelState.HOT
+        """`hot`, unless the model's name is ``fault/<state>``, or its job must be started first."""
+        if not isinstance(target, SimulatedTarget):
+            raise TypeError(f"no simulated target: {target!r}")
+        return find_state(target.model) or self.jobs.state(target)
 
     async def aclose(self) -> None:
         """Nothing to release."""
