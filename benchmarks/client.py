@@ -14,6 +14,7 @@ class Answer:
 
     Attributes:
         is_complete: its end came; otherwise the connection broke off.
+        longest_gap_s: the longest silence, from the request on.
     """
 
     status: int
@@ -22,6 +23,7 @@ class Answer:
     first_at: float
     ended_at: float
     is_complete: bool
+    longest_gap_s: float
 
 
 class Connection(asyncio.Protocol):
@@ -38,7 +40,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._parts: list[bytes] = []
         self._first_at = 0.0
-        self._sent_at = time.perf_counter()
+        self._longest_gap_s = 0.0
+        self._sent_at = self._heard_at = time.perf_counter()
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
@@ -55,8 +58,11 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the answer (httptools)."""
+        now = time.perf_counter()
         if not self._parts:
-            self._first_at = time.perf_counter()
+            self._first_at = now
+        self._longest_gap_s = max(self._longest_gap_s, now - self._heard_at)
+        self._heard_at = now
         self._parts.append(body)
 
     def on_message_complete(self) -> None:
@@ -69,7 +75,9 @@ class Connection(asyncio.Protocol):
             status = self._parser.get_status_code() if self._parts or is_complete else 0
             now = time.perf_counter()
             body = b"".join(self._parts)
-            answer.set_result(Answer(status, body, self._sent_at, self._first_at or now, now, is_complete))
+            answer.set_result(
+                Answer(status, body, self._sent_at, self._first_at or now, now, is_complete, self._longest_gap_s)
+            )
 
 
 async def connect(port: int) -> Connection:

@@ -1,0 +1,1 @@
+"""What federation promises, measured through a whole gateway: ``python -m benchmarks.federation``."""
