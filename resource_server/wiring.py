@@ -3,20 +3,17 @@
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from resource_server.accounting import Accounting, open_accounting
-from resource_server.backends.base import Backend, FunctionRunner
+from resource_server.backends.base import FunctionRunner
 from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.registry import build_compute_service, open_backends
-from resource_server.domain.catalogue import Place
 from resource_server.domain.settings import Settings
-from resource_server.domain.standing import Standing
-from resource_server.domain.states import ModelState
 from resource_server.domain.targets import Target
 from resource_server.identity.base import Authenticator, GlobusIdentity
 from resource_server.identity.globus_auth import GlobusAuth
@@ -33,6 +30,7 @@ from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
 from resource_server.services.routing import Routing
+from resource_server.services.standings import build_reported
 from resource_server.state.background import Background
 from resource_server.state.base import State
 from resource_server.state.build import open_state
@@ -91,7 +89,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             open_backends(build_compute_settings(settings), state, relay, _targets_of(catalogue))
         )
         board = Board()
-        routing = Routing(backends, _reported_by(backends, board), state, worker_id)
+        routing = Routing(backends, build_reported(backends, board), state, worker_id)
         stack.push_async_callback(routing.aclose)
         background = Background()
         stack.push_async_callback(background.aclose)
@@ -207,15 +205,6 @@ def build_compute_settings(settings: Settings) -> GlobusComputeSettings:
         relay_enabled=bool(settings.text("RELAY_BASE_URL")),
         interval_s=settings.number("GLOBUS_COMPUTE_INTERVAL_S"),
     )
-
-
-def _reported_by(backends: Mapping[str, Backend], board: Board) -> Callable[[Place], Standing]:
-    def reported(place: Place) -> Standing:
-        if place.cluster.maintenance:
-            return Standing(ModelState.MAINTENANCE)
-        return board.standing(place, backends[place.target.backend].state(place.target))
-
-    return reported
 
 
 def _targets_of(catalogue: Catalogue) -> Callable[[], Iterator[Target]]:

@@ -22,6 +22,7 @@ from resource_server.services.answer_stream import AnswerStream
 from resource_server.services.attempts import Attempts, WholeAnswer
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import CLIENT_LEFT, Entry
+from resource_server.services.maintenance import describe_maintenance
 from resource_server.services.patient_answer import PatientAnswer
 from resource_server.services.routing import Routing, build_route_request
 from resource_server.services.usage import usage_of_stream
@@ -108,8 +109,14 @@ class Inference:
         fitting = _fitting(body, places)
         candidates = self._routing.rank(fitting, build_route_request(body.document, caller.principal.sub))
         if not candidates:
-            raise _nothing_to_try(fitting)
+            raise self._nothing_to_try(fitting)
         return candidates
+
+    def _nothing_to_try(self, places: list[Place]) -> GatewayError:
+        for place in places:
+            if self._routing.standing(place).state is ModelState.MAINTENANCE:
+                return Maintenance(describe_maintenance(place.cluster))
+        return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:
@@ -188,15 +195,6 @@ def _fitting(body: RequestBody, places: list[Place]) -> list[Place]:
     if refusal is not None and not fitting:
         raise refusal
     return fitting
-
-
-def _nothing_to_try(places: list[Place]) -> GatewayError:
-    for place in places:
-        if place.cluster.maintenance:
-            until = place.cluster.maintenance_until
-            notice = place.cluster.maintenance_notice or f"The cluster {place.cluster.name} is in maintenance."
-            return Maintenance(f"{notice} It ends at {until}." if until else notice)
-    return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
 
 
 def _headers(request: InferenceRequest, candidate: Candidate, routed_at: float) -> dict[str, str]:

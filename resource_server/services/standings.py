@@ -1,14 +1,35 @@
 """Where each place stands: what the backends say, corrected by what this process has seen for itself."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from resource_server.backends.base import Backend
 from resource_server.domain.catalogue import Place
 from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
 from resource_server.services.traffic import Traffic
+from resource_server.status.board import Board
 
 _BEFORE_HOT = frozenset({ModelState.STARTING, ModelState.QUEUED, ModelState.COLD})
+
+
+def build_reported(
+    backends: Mapping[str, Backend], board: Board, clock: Callable[[], float] = time.time
+) -> Callable[[Place], Standing]:
+    """What is known of places from outside this process: the operator's word, then the cluster's and the backend's.
+
+    `clock` gives POSIX seconds.
+    """
+
+    def reported(place: Place) -> Standing:
+        cluster = place.cluster
+        # Most clusters have no window, and a thousand of them are asked within a millisecond.
+        if (cluster.maintenance or cluster.maintenance_from is not None) and cluster.is_in_maintenance(clock()):
+            return Standing(ModelState.MAINTENANCE)
+        return board.standing(place, backends[place.target.backend].state(place.target))
+
+    return reported
 
 
 class Standings:

@@ -159,6 +159,15 @@ def test_status_of_hidden_and_unknown_models_reads_the_same(live: Live) -> None:
     assert json.dumps(hidden).replace(PREMIUM, "X") == json.dumps(unknown).replace("org/none", "X")
 
 
+def test_public_status_needs_no_token_and_names_nothing_restricted(live: Live) -> None:
+    clusters = live.read("/status")["clusters"]
+    counts = dict.fromkeys(WORDS, 0)
+    assert clusters["aurora"]["models"] == {**counts, "hot": 1, "starting": 1}
+    assert clusters["polaris"] == {"models": {**counts, "hot": 1}, "maintenance": None, "as_of": None}
+    assert clusters.keys() == {"aurora", "polaris"}
+    assert "premium" not in live.get("/status").text
+
+
 def test_fixed_routes_win_over_cluster_patterns(live: Live) -> None:
     assert live.get("/v1/models/org/status", "alice").json()["error"]["param"] == "model"
     assert live.get("/relay/jobs", "alice").status_code == 405

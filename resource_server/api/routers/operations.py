@@ -6,6 +6,7 @@ from ninja import Router
 
 from resource_server.api.exchange import api_request, build_response
 from resource_server.services.health import describe_health, describe_metrics, describe_readiness
+from resource_server.services.public_status import describe_public_status
 
 router = Router(tags=["Operations"], auth=None)
 
@@ -23,6 +24,13 @@ async def ready(request: HttpRequest) -> HttpResponseBase:
     return build_response(
         describe_readiness(gateway.catalogue, gateway.state, gateway.accounting, gateway.authenticator)
     )
+
+
+@router.get("/status", operation_id="status", summary="The clusters' public state")
+async def status(request: HttpRequest) -> HttpResponseBase:
+    """Clusters without access rules: how many of their open models stand where, and maintenance."""
+    gateway = api_request(request).gateway
+    return build_response(describe_public_status(gateway.catalogue, gateway.routing, gateway.board))
 
 
 @router.get("/metrics", operation_id="metrics", include_in_schema=False)
