@@ -31,6 +31,7 @@ from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
 from resource_server.services.routing import Routing
 from resource_server.services.standings import build_reported
+from resource_server.services.target_gauges import TargetCollector
 from resource_server.state.background import Background
 from resource_server.state.base import State
 from resource_server.state.build import open_state
@@ -93,7 +94,8 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         stack.push_async_callback(routing.aclose)
         background = Background()
         stack.push_async_callback(background.aclose)
-        stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats)))
+        targets = TargetCollector(catalogue, routing, board)
+        stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats), targets))
         background.start("follow catalogue", catalogue.follow())
         background.start("drain accounting", accounting.run())
         controller = build_controller(

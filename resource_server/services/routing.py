@@ -10,7 +10,7 @@ from resource_server.domain.standing import Standing
 from resource_server.services.approach import Approach
 from resource_server.services.holding import Holding
 from resource_server.services.standings import Standings
-from resource_server.services.traffic import Traffic
+from resource_server.services.traffic import TargetTraffic, Traffic
 from resource_server.state.base import State
 
 TOKEN_S = 0.03
@@ -42,6 +42,10 @@ class Routing:
     def standing(self, place: Place) -> Standing:
         """Where the place stands, from memory."""
         return self._standings.of(place)
+
+    def find_traffic(self, place: Place) -> TargetTraffic | None:
+        """What this process knows of the place from its own requests; `None` before the first."""
+        return self._traffic.find(place)
 
     def rank(self, places: Sequence[Place], request: RouteRequest = ANY_REQUEST) -> list[Candidate]:
         """The places that can answer, the best first."""

@@ -33,7 +33,7 @@ def build_reported(
 
 
 class Standings:
-    """From memory; asks nobody.
+    """From memory; asks nobody, and changes nothing: any thread may read.
 
     Args:
         reported: what is known from outside.
@@ -46,7 +46,9 @@ class Standings:
     def of(self, place: Place) -> Standing:
         """Where the place stands now: offline where it fails, hot where it has answered since it was reported."""
         standing = self._reported(place)
-        traffic = self._traffic.of(place.target)
+        traffic = self._traffic.find(place)
+        if traffic is None:
+            return standing
         if traffic.breaker.is_open() and standing.state is ModelState.HOT:
             return replace(standing, state=ModelState.OFFLINE)
         is_news = standing.as_of is not None and traffic.answered_at > standing.as_of
