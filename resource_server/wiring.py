@@ -29,6 +29,7 @@ from resource_server.services.gauges import GatewayCollector, exported
 from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
+from resource_server.services.public_status import PublicStatus
 from resource_server.services.routing import Routing
 from resource_server.services.standings import build_reported
 from resource_server.services.target_gauges import TargetCollector
@@ -46,6 +47,7 @@ class Gateway:
     inference: Inference
     ledger: Ledger
     models: Models
+    public_status: PublicStatus
     routing: Routing
     board: Board
     catalogue: Catalogue
@@ -114,6 +116,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=settings.number("HOLD_MAX_S")),
             ledger=Ledger(accounting.record),
             models=Models(catalogue, routing),
+            public_status=PublicStatus(catalogue, routing, board),
             routing=routing,
             board=board,
             catalogue=catalogue,

@@ -14,23 +14,43 @@ from resource_server.services.maintenance import describe_window
 from resource_server.services.routing import Routing
 from resource_server.status.board import Board
 
+KEEP_S = 1.0
+"""Anybody may ask as often as they like: the places are looked at once in so long."""
 
-def describe_public_status(
-    catalogue: Catalogue, routing: Routing, board: Board, clock: Callable[[], float] = time.time
-) -> Reply:
+
+class PublicStatus:
     """Per cluster the open models' states counted, maintenance, and when the cluster was heard of last.
 
     A cluster on which nothing is open to everybody is not named. `clock` gives POSIX seconds.
     """
-    clusters = {
-        name: {
-            "models": _count_states(routing, places),
-            "maintenance": describe_window(places[0].cluster, clock()),
-            "as_of": _find_as_of(board, places[0].cluster),
+
+    def __init__(
+        self, catalogue: Catalogue, routing: Routing, board: Board, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._catalogue = catalogue
+        self._routing = routing
+        self._board = board
+        self._clock = clock
+        self._made_at = float("-inf")
+        self._body = b""
+
+    def describe(self) -> Reply:
+        """The document, at most `KEEP_S` old. Raises `CatalogueStale`."""
+        snapshot, now = self._catalogue.snapshot(), self._clock()
+        if not 0 <= now - self._made_at < KEEP_S:
+            self._body, self._made_at = self._build(snapshot, now), now
+        return Reply(self._body)
+
+    def _build(self, snapshot: Snapshot, now: float) -> bytes:
+        clusters = {
+            name: {
+                "models": _count_states(self._routing, places),
+                "maintenance": describe_window(places[0].cluster, now),
+                "as_of": _find_as_of(self._board, places[0].cluster),
+            }
+            for name, places in sorted(_open_places(snapshot).items())
         }
-        for name, places in sorted(_open_places(catalogue.snapshot()).items())
-    }
-    return Reply(orjson.dumps({"clusters": clusters}))
+        return orjson.dumps({"clusters": clusters})
 
 
 def _open_places(snapshot: Snapshot) -> dict[str, list[Place]]:

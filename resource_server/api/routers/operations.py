@@ -6,7 +6,6 @@ from ninja import Router
 
 from resource_server.api.exchange import api_request, build_response
 from resource_server.services.health import describe_health, describe_metrics, describe_readiness
-from resource_server.services.public_status import describe_public_status
 
 router = Router(tags=["Operations"], auth=None)
 
@@ -29,8 +28,7 @@ async def ready(request: HttpRequest) -> HttpResponseBase:
 @router.get("/status", operation_id="status", summary="The clusters' public state")
 async def status(request: HttpRequest) -> HttpResponseBase:
     """Clusters without access rules: how many of their open models stand where, and maintenance."""
-    gateway = api_request(request).gateway
-    return build_response(describe_public_status(gateway.catalogue, gateway.routing, gateway.board))
+    return build_response(api_request(request).gateway.public_status.describe())
 
 
 @router.get("/metrics", operation_id="metrics", include_in_schema=False)

@@ -10,7 +10,7 @@ from resource_server.domain.states import ModelState
 from resource_server.limits.base import Unlimited
 from resource_server.services.inference import Inference
 from resource_server.services.maintenance import describe_maintenance
-from resource_server.services.public_status import describe_public_status
+from resource_server.services.public_status import PublicStatus
 from resource_server.services.routing import Routing
 from resource_server.services.standings import build_reported
 from resource_server.state.memory import MemoryState
@@ -66,14 +66,14 @@ class Site:
         backends = {"simulated": FakeBackend()}
         reported = build_reported(backends, self.board, lambda: self.now)
         self.routing = Routing(backends, reported, MemoryState(), "worker")
+        self.public_status = PublicStatus(self.catalogue, self.routing, self.board, lambda: self.now)
         self.inference = Inference(self.catalogue, backends, Unlimited(), self.routing)
 
     def states(self) -> list[ModelState]:
         return [self.routing.standing(place).state for place in self.catalogue.snapshot().names(None)[MODEL]]
 
     def status(self) -> dict[str, dict[str, object]]:
-        reply = describe_public_status(self.catalogue, self.routing, self.board, lambda: self.now)
-        clusters: dict[str, dict[str, object]] = orjson.loads(reply.body)["clusters"]
+        clusters: dict[str, dict[str, object]] = orjson.loads(self.public_status.describe().body)["clusters"]
         return clusters
 
 
@@ -117,3 +117,11 @@ def test_public_status_counts_open_models_and_announces_windows(
             "until": ends,
             "notice": "Racks.",
         }
+
+
+def test_public_status_is_made_once_a_second_however_often_it_is_asked_for() -> None:
+    site = Site()
+    for site.now, is_in_effect in ((99.5, False), (100.4, False), (100.5, True), (50, False)):
+        window = site.status()["a"]["maintenance"]
+        assert isinstance(window, dict)
+        assert window["in_effect"] is is_in_effect
