@@ -3,20 +3,17 @@
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from resource_server.accounting import Accounting, open_accounting
-from resource_server.backends.base import Backend, FunctionRunner
+from resource_server.backends.base import FunctionRunner
 from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.registry import build_compute_service, open_backends
-from resource_server.domain.catalogue import Place
 from resource_server.domain.settings import Settings
-from resource_server.domain.standing import Standing
-from resource_server.domain.states import ModelState
 from resource_server.domain.targets import Target
 from resource_server.identity.base import Authenticator, GlobusIdentity
 from resource_server.identity.globus_auth import GlobusAuth
@@ -32,7 +29,10 @@ from resource_server.services.gauges import GatewayCollector, exported
 from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
+from resource_server.services.public_status import PublicStatus
 from resource_server.services.routing import Routing
+from resource_server.services.standings import build_reported
+from resource_server.services.target_gauges import TargetCollector
 from resource_server.state.background import Background
 from resource_server.state.base import State
 from resource_server.state.build import open_state
@@ -47,6 +47,7 @@ class Gateway:
     inference: Inference
     ledger: Ledger
     models: Models
+    public_status: PublicStatus
     routing: Routing
     board: Board
     catalogue: Catalogue
@@ -92,11 +93,12 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         )
         board = Board()
         last_resort = settings.flag("TRY_OFFLINE_TARGETS")
-        routing = Routing(backends, _reported_by(backends, board), state, worker_id, last_resort=last_resort)
+        routing = Routing(backends, build_reported(backends, board), state, worker_id, last_resort=last_resort)
         stack.push_async_callback(routing.aclose)
         background = Background()
         stack.push_async_callback(background.aclose)
-        stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats)))
+        targets = TargetCollector(catalogue, routing, board)
+        stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats), targets))
         background.start("follow catalogue", catalogue.follow())
         background.start("drain accounting", accounting.run())
         controller = build_controller(
@@ -115,6 +117,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=settings.number("HOLD_MAX_S")),
             ledger=Ledger(accounting.record),
             models=Models(catalogue, routing),
+            public_status=PublicStatus(catalogue, routing, board),
             routing=routing,
             board=board,
             catalogue=catalogue,
@@ -208,15 +211,6 @@ def build_compute_settings(settings: Settings) -> GlobusComputeSettings:
         relay_enabled=bool(settings.text("RELAY_BASE_URL")),
         interval_s=settings.number("GLOBUS_COMPUTE_INTERVAL_S"),
     )
-
-
-def _reported_by(backends: Mapping[str, Backend], board: Board) -> Callable[[Place], Standing]:
-    def reported(place: Place) -> Standing:
-        if place.cluster.maintenance:
-            return Standing(ModelState.MAINTENANCE)
-        return board.standing(place, backends[place.target.backend].state(place.target))
-
-    return reported
 
 
 def _targets_of(catalogue: Catalogue) -> Callable[[], Iterator[Target]]:

@@ -1,10 +1,13 @@
 """The catalogue and the request log in Django's admin, for people."""
 
+import time
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.http import HttpRequest
 
 from resource_server.models import Cluster, Endpoint, FederatedEndpoint, RequestLog, User
+from resource_server.models.catalogue import build_cluster_row
 
 admin.site.site_header = "Inference gateway"
 admin.site.register(User, UserAdmin)
@@ -14,7 +17,12 @@ admin.site.register(User, UserAdmin)
 class ClusterAdmin(admin.ModelAdmin[Cluster]):
     """Clusters."""
 
-    list_display = ("name", "maintenance", "maintenance_until")
+    list_display = ("name", "is_in_maintenance", "maintenance_from", "maintenance_until")
+
+    @admin.display(boolean=True, description="in maintenance now")
+    def is_in_maintenance(self, cluster: Cluster) -> bool:
+        """By the clock, as requests see it."""
+        return build_cluster_row(cluster).is_in_maintenance(time.time())
 
 
 @admin.register(Endpoint)

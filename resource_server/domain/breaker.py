@@ -40,7 +40,8 @@ class Breaker:
 
     def is_open(self) -> bool:
         """Whether nobody is admitted now: it is not worth offering."""
-        return self._closed_again_at is not None and self._clock() < max(self._closed_again_at, self._probe_until)
+        closed_again_at = self._closed_again_at  # read once: `/metrics` asks from a thread
+        return closed_again_at is not None and self._clock() < max(closed_again_at, self._probe_until)
 
     def admit(self) -> bool:
         """Whether a try may go ahead; after a pause only one, whose outcome the others wait for."""

@@ -27,11 +27,20 @@ class ClusterRow:
     name: str
     rule: AccessRule = OPEN
     maintenance: bool = False
+    """Switched on by hand, from now."""
     maintenance_notice: str = ""
-    maintenance_until: str = ""
-    """ISO 8601, or empty where no end is known."""
+    maintenance_from: float | None = None
+    """POSIX seconds at which it begins by itself; `None` where nothing is planned."""
+    maintenance_until: float | None = None
+    """POSIX seconds; `None` where no end is known."""
     status_endpoint_uuid: str = ""
     status_function_uuid: str = ""
+
+    def is_in_maintenance(self, now: float) -> bool:
+        """Whether a maintenance is in effect at `now`, POSIX seconds: nobody is led here."""
+        if not self.maintenance and (self.maintenance_from is None or now < self.maintenance_from):
+            return False
+        return self.maintenance_until is None or now < self.maintenance_until
 
     @property
     def has_status_function(self) -> bool:

@@ -82,7 +82,7 @@ def rank(  # noqa: PLR0913 - everything that it depends on is handed in
     Ties fall to the operator's order. Offline and maintenance are left out; with `last_resort` they are tried where
     nothing else is left.
     """
-    if len(places) == 1 and not places[0].cluster.maintenance and standing_of(places[0]).state is ModelState.HOT:
+    if len(places) == 1 and standing_of(places[0]).state is ModelState.HOT:
         return [Candidate(places[0], ModelState.HOT, None, "the only target")]
     found = _by_state(places, standing_of)
     candidates = list(islice(_in_order(found, load_of, request, chance), MOST))
@@ -94,14 +94,11 @@ def rank(  # noqa: PLR0913 - everything that it depends on is handed in
     return candidates
 
 
-_UNASKED = Standing(ModelState.MAINTENANCE)
-
-
 def _by_state(places: Iterable[Place], standing_of: Callable[[Place], Standing]) -> dict[ModelState, _Found]:
     found: dict[ModelState, _Found] = {state: [] for state in ModelState}
     hot = found[ModelState.HOT]  # looking a member up runs its __hash__ in Python, and most places are hot
     for place in places:
-        standing = _UNASKED if place.cluster.maintenance else standing_of(place)
+        standing = standing_of(place)
         (hot if standing.state is ModelState.HOT else found[standing.state]).append((place, standing))
     return found
 

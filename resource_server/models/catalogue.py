@@ -36,18 +36,21 @@ def fingerprint() -> str:
 
 def read_clusters() -> list[ClusterRow]:
     """Every `Cluster` row."""
-    return [
-        ClusterRow(
-            name=row.name,
-            rule=_cluster_rule(row),
-            maintenance=row.maintenance,
-            maintenance_notice=row.maintenance_notice,
-            maintenance_until=row.maintenance_until.isoformat() if row.maintenance_until else "",
-            status_endpoint_uuid=str(row.status_endpoint_uuid or ""),
-            status_function_uuid=str(row.status_function_uuid or ""),
-        )
-        for row in Cluster.objects.all()
-    ]
+    return [build_cluster_row(row) for row in Cluster.objects.all()]
+
+
+def build_cluster_row(row: Cluster) -> ClusterRow:
+    """The row as plain values."""
+    return ClusterRow(
+        name=row.name,
+        rule=_cluster_rule(row),
+        maintenance=row.maintenance,
+        maintenance_notice=row.maintenance_notice,
+        maintenance_from=row.maintenance_from.timestamp() if row.maintenance_from else None,
+        maintenance_until=row.maintenance_until.timestamp() if row.maintenance_until else None,
+        status_endpoint_uuid=str(row.status_endpoint_uuid or ""),
+        status_function_uuid=str(row.status_function_uuid or ""),
+    )
 
 
 def read_endpoints() -> list[Target]:

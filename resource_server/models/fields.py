@@ -7,6 +7,7 @@ API call as well, and what needs the whole row listens to the signal.
 
 import re
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -38,6 +39,14 @@ class PathNameField(models.CharField[Any, Any]):
 
     def to_python(self, value: Any) -> Any:
         return _checked(self.name, parse_cluster_name, super().to_python(value))
+
+
+class InstantField(models.DateTimeField[Any, Any]):
+    """A point in time; one that is written without a zone is UTC."""
+
+    def to_python(self, value: Any) -> Any:
+        parsed = super().to_python(value)
+        return parsed.replace(tzinfo=UTC) if parsed is not None and parsed.tzinfo is None else parsed
 
 
 class GlobusGroupsField(models.JSONField):

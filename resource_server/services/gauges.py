@@ -45,10 +45,12 @@ class GatewayCollector(Collector):
 
 
 @contextmanager
-def exported(collector: GatewayCollector) -> Iterator[None]:
-    """Show the collector's metrics for as long as the context lasts."""
-    REGISTRY.register(collector)
+def exported(*collectors: Collector) -> Iterator[None]:
+    """Show the collectors' metrics for as long as the context lasts."""
+    for collector in collectors:
+        REGISTRY.register(collector)
     try:
         yield
     finally:
-        REGISTRY.unregister(collector)
+        for collector in collectors:
+            REGISTRY.unregister(collector)

@@ -22,6 +22,7 @@ from resource_server.services.approach import Approach
 from resource_server.services.attempts import Attempts, WholeAnswer
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import CLIENT_LEFT, Entry
+from resource_server.services.maintenance import describe_maintenance
 from resource_server.services.patient_answer import PatientAnswer
 from resource_server.services.routing import Routing
 from resource_server.services.usage import usage_of_stream
@@ -109,9 +110,15 @@ class Inference:
         await self._routing.find_home(places, route_request)
         candidates = self._routing.rank(places, route_request)
         if not candidates:
-            raise _nothing_to_try(places)
+            raise self._nothing_to_try(places)
         hold_s = self._hold_max_s if body.stream else _find_hold_s(request, self._hold_max_s)
         return self._routing.approach(candidates, sub, hold_s, route_request)
+
+    def _nothing_to_try(self, places: list[Place]) -> GatewayError:
+        for place in places:
+            if self._routing.standing(place).state is ModelState.MAINTENANCE:
+                return Maintenance(describe_maintenance(place.cluster))
+        return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:
@@ -190,15 +197,6 @@ def _fitting(body: RequestBody, places: list[Place]) -> list[Place]:
     if refusal is not None and not fitting:
         raise refusal
     return fitting
-
-
-def _nothing_to_try(places: list[Place]) -> GatewayError:
-    for place in places:
-        if place.cluster.maintenance:
-            until = place.cluster.maintenance_until
-            notice = place.cluster.maintenance_notice or f"The cluster {place.cluster.name} is in maintenance."
-            return Maintenance(f"{notice} It ends at {until}." if until else notice)
-    return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
 
 
 def _headers(request: InferenceRequest, attempts: Attempts, routed_at: float) -> dict[str, str]:

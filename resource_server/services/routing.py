@@ -12,7 +12,7 @@ from resource_server.domain.standing import Standing
 from resource_server.services.approach import Approach
 from resource_server.services.holding import Holding
 from resource_server.services.standings import Standings
-from resource_server.services.traffic import Traffic
+from resource_server.services.traffic import TargetTraffic, Traffic
 from resource_server.state.base import State
 
 TOKEN_S = 0.03
@@ -77,6 +77,10 @@ class Routing:
         self._homes.note(key, candidate.place.seed)
         if self._key_value is not None:
             await self._key_value.set(_home(key), str(candidate.place.seed).encode(), HOME_S)
+
+    def find_traffic(self, place: Place) -> TargetTraffic | None:
+        """What this process knows of the place from its own requests; `None` before the first."""
+        return self._traffic.find(place)
 
     def rank(self, places: Sequence[Place], request: RouteRequest = ANY_REQUEST) -> list[Candidate]:
         """The places that can answer, the best first."""

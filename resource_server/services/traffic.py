@@ -58,6 +58,10 @@ class Traffic:
         found.gate.capacity = target.max_concurrency
         return found
 
+    def find(self, place: Place) -> TargetTraffic | None:
+        """What is known of this place; `None` before the first request. Changes nothing: any thread may ask."""
+        return self._targets.get(place.key)
+
     def load(self, place: Place) -> Load:
         """How busy the place is, as this process sees it."""
         found = self.of(place.target)

@@ -5,7 +5,7 @@ One process writes it, all read it; between them it travels as JSON, checked lik
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -27,6 +27,17 @@ class Sighting:
     raw: str
     report: ClusterReport
     as_of: float
+    _best: Mapping[tuple[str, str], Job] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_best", _index_best(self.report.jobs))
+
+    def find_best(self, framework: str, model: str) -> Job | None:
+        """The job that serves the model soonest; one that names no framework may run any."""
+        named, unnamed = self._best.get((framework, model)), self._best.get(("", model))
+        if named is None or unnamed is None:
+            return named or unnamed
+        return min(named, unnamed, key=_find_wait)
 
 
 @dataclass(slots=True)
@@ -55,13 +66,13 @@ class Board:
         sighting = self.sightings.get(place.target.cluster)
         if backend_state is not ModelState.HOT or sighting is None or not self.is_fresh(sighting):
             return Standing(backend_state)
-        job = _find_best(sighting.report.jobs, place)
-        known = Standing(ModelState.COLD, sighting.as_of, free_nodes=sighting.report.free_nodes)
+        job = sighting.find_best(place.target.framework, place.target.model)
+        as_of, free_nodes = sighting.as_of, sighting.report.free_nodes
         if job is None:
-            return replace(known, eta_s=self.durations.find(place.key))
+            return Standing(ModelState.COLD, as_of, self.durations.find(place.key), free_nodes)
         if job.state is ModelState.HOT:
-            return replace(known, state=ModelState.HOT, walltime_left_s=self._left_s(job, sighting))
-        return replace(known, state=job.state, eta_s=self._find_eta_s(place.key, job))
+            return Standing(ModelState.HOT, as_of, None, free_nodes, self._left_s(job, sighting))
+        return Standing(job.state, as_of, self._find_eta_s(place.key, job), free_nodes)
 
     def is_fresh(self, sighting: Sighting) -> bool:
         """Whether the report still says something of now."""
@@ -121,15 +132,21 @@ class Board:
         return max(began_at + start_s - now, 0.0)
 
 
-def _serves(job: Job, place: Place) -> bool:
-    target = place.target
-    return not job.is_batch and target.model in job.models and job.framework in {"", target.framework}
+def _find_wait(job: Job) -> tuple[int, float]:
+    return _BEST_FIRST.index(job.state), job.starts_at or 0.0
 
 
-def _find_best(jobs: Iterable[Job], place: Place) -> Job | None:
-    """The job that serves the place soonest, of those that serve it."""
-    serving = [job for job in jobs if job.state in _BEST_FIRST and _serves(job, place)]
-    return min(serving, key=lambda job: (_BEST_FIRST.index(job.state), job.starts_at or 0.0), default=None)
+def _index_best(jobs: Iterable[Job]) -> dict[tuple[str, str], Job]:
+    """By (framework, model): made once a report, for it is read for every target of every request."""
+    best: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        if job.is_batch or job.state not in _BEST_FIRST:
+            continue
+        for model in job.models:
+            known = best.setdefault((job.framework, model), job)
+            if _find_wait(job) < _find_wait(known):
+                best[job.framework, model] = job
+    return best
 
 
 def _states(cluster: str, report: ClusterReport) -> Mapping[Key, ModelState]:

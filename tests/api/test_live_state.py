@@ -9,13 +9,14 @@ import pytest
 import requests
 
 from resource_server.domain.states import ModelState
+from tests.api.test_failures import wait_until
 from tests.gateway import GatewayServer, build_environment, federated, http_target
 from tests.globus_cloud import GlobusCloud
 from tests.personas import ALICE, BOB, PERSONAS, PREMIUM_GROUP_ID
 
 DEAD_URL = "http://127.0.0.1:9/v1"
 OPEN, LOADING, PREMIUM = "org/open", "org/loading", "org/premium"
-WORDS = {state.value for state in ModelState}
+WORDS = [state.value for state in ModelState]
 STATUS_UUID = "7e570000-0000-4000-8000-00000000e001"
 LISTS = ("running", "queued", "others", "private-batch-running", "private-batch-queued")
 
@@ -48,7 +49,12 @@ def build_rows() -> list[dict[str, Any]]:
     asked = {"status_endpoint_uuid": STATUS_UUID, "status_function_uuid": STATUS_UUID}
     group = f"premium:{PREMIUM_GROUP_ID}"
     premium = {"cluster": "aurora", "allowed_globus_groups": group}
+    simulated = {"backend": "simulated", "cluster": "sim", "framework": "vllm"}
     return [
+        *(
+            federated(10 + pk, f"fault/{word}", {**simulated, "model": f"fault/{word}"})
+            for pk, word in enumerate(WORDS)
+        ),
         row("cluster", 1, name="aurora", **asked),
         row("cluster", 2, name="vault", allowed_globus_groups=group),
         row("clusterstatus", 1, cluster="aurora", report=json.dumps(REPORT), as_of=time.time()),
@@ -69,6 +75,11 @@ class Live:
     def get(self, path: str, persona: str = "") -> requests.Response:
         headers = {"Authorization": f"Bearer {self._tokens[persona]}"} if persona else {}
         return requests.get(self.gateway.base_url + path, headers=headers, timeout=20)
+
+    def ask(self, model: str, persona: str) -> requests.Response:
+        body = {"model": model, "messages": [{"role": "user", "content": "x"}], "max_tokens": 4}
+        headers = {"Authorization": f"Bearer {self._tokens[persona]}", "x-stainless-read-timeout": "2"}
+        return requests.post(f"{self.gateway.base_url}/v1/chat/completions", json=body, headers=headers, timeout=20)
 
     def read(self, path: str, persona: str = "") -> Any:
         response = self.get(path, persona)
@@ -111,7 +122,8 @@ def test_personas_get_what_their_rules_say(live: Live, path: str) -> None:
 
 def test_models_carry_state_eta_and_age(live: Live) -> None:
     models = {model["id"]: model for model in live.read("/v1/models", "bob")["data"]}
-    assert {model: entry["status"] for model, entry in models.items()} == {OPEN: "hot", LOADING: "starting"}
+    assert models.keys() == {OPEN, LOADING, *(f"fault/{word}" for word in WORDS)}
+    assert (models[OPEN]["status"], models[LOADING]["status"]) == ("hot", "starting")
     assert models[LOADING]["eta_s"] is None
     assert abs(models[LOADING]["as_of"] - time.time()) < 300
 
@@ -159,7 +171,66 @@ def test_status_of_hidden_and_unknown_models_reads_the_same(live: Live) -> None:
     assert json.dumps(hidden).replace(PREMIUM, "X") == json.dumps(unknown).replace("org/none", "X")
 
 
+def test_public_status_needs_no_token_and_names_nothing_restricted(live: Live) -> None:
+    clusters = live.read("/status")["clusters"]
+    counts = dict.fromkeys(WORDS, 0)
+    assert clusters["aurora"]["models"] == {**counts, "hot": 1, "starting": 1}
+    assert clusters["polaris"] == {"models": {**counts, "hot": 1}, "maintenance": None, "as_of": None}
+    assert clusters.keys() == {"aurora", "polaris", "sim"}
+    assert "premium" not in live.get("/status").text
+
+
 def test_fixed_routes_win_over_cluster_patterns(live: Live) -> None:
     assert live.get("/v1/models/org/status", "alice").json()["error"]["param"] == "model"
     assert live.get("/relay/jobs", "alice").status_code == 405
     assert live.get("/v1/jobs", "alice").status_code == 404
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_state_is_the_same_word_in_lists_routes_headers_and_metrics(live: Live, word: str) -> None:
+    model = f"fault/{word}"
+    listed = {entry["id"]: entry["status"] for entry in live.read("/v1/models", "bob")["data"]}
+    tree = live.read("/list-endpoints-detailed", "bob")["clusters"]["sim"]["frameworks"]["vllm"]["models"]
+    detailed = {entry["name"]: (entry["model_status"], entry["endpoint_status"]) for entry in tree}
+    assert listed[model] == live.read(f"/sim/vllm/{model}/status", "bob")["status"] == word
+    assert detailed[model] == (word, "offline" if word in {"offline", "maintenance"} else "online")
+    assert live.read("/status")["clusters"]["sim"]["models"] == dict.fromkeys(WORDS, 1)
+    labels = f'cluster="sim",framework="vllm",model="{model}"'
+    samples = [f'gateway_model_state{{{labels},state="{other}"}} {float(other == word)}' for other in WORDS]
+    metrics = live.get("/metrics").text.splitlines()
+    assert [sample for sample in samples if sample not in metrics] == []
+    answer = live.ask(model, "bob")
+    if word in {"offline", "maintenance"}:
+        assert answer.json()["error"]["code"] == {"offline": "model_offline"}.get(word, word)
+    else:
+        assert answer.headers["x-model-state"] == word
+        assert answer.headers["x-gateway-route-reason"].startswith(word)
+
+
+def test_held_request_and_the_job_that_it_waits_for_name_the_same_state(live: Live) -> None:
+    answer = live.ask(LOADING, "bob")
+    jobs = {job["Job ID"]: job["Model Status"] for job in live.read("/aurora/jobs", "bob")["running"]}
+    status = live.read(f"/aurora/vllm/{LOADING}/status", "bob")["status"]
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "model_loading")
+    assert answer.headers["x-model-state"] == jobs["2.loading"] == status == "starting"
+    assert jobs["1.open"] == "hot"
+
+
+def test_metrics_tell_the_age_of_reports(live: Live) -> None:
+    lines = live.get("/metrics").text.splitlines()
+    (age,) = [line for line in lines if line.startswith("gateway_cluster_report_age_seconds{")]
+    assert age.startswith('gateway_cluster_report_age_seconds{cluster="aurora"} ')
+    assert 0 < float(age.split()[-1]) < 600
+
+
+def test_maintenance_from_the_command_line_reaches_a_running_gateway(live: Live) -> None:
+    def is_in(word: str) -> bool:
+        return bool(live.read("/vault/vllm/org/vaulted/status", "alice")["status"] == word)
+
+    live.gateway.manage("maintenance", "vault", "--until", "2099-01-01", "--notice", "New racks.")
+    assert wait_until(lambda: is_in("maintenance"), 10)
+    error = live.ask("org/vaulted", "alice").json()["error"]
+    assert (error["code"], error["message"]) == ("maintenance", "New racks. It ends at 2099-01-01T00:00:00+00:00.")
+    assert "racks" not in live.get("/status").text
+    live.gateway.manage("maintenance", "vault", "--end")
+    assert wait_until(lambda: is_in("hot"), 10)

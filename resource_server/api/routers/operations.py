@@ -25,6 +25,12 @@ async def ready(request: HttpRequest) -> HttpResponseBase:
     )
 
 
+@router.get("/status", operation_id="status", summary="The clusters' public state")
+async def status(request: HttpRequest) -> HttpResponseBase:
+    """Clusters without access rules: how many of their open models stand where, and maintenance."""
+    return build_response(api_request(request).gateway.public_status.describe())
+
+
 @router.get("/metrics", operation_id="metrics", include_in_schema=False)
 async def metrics(request: HttpRequest) -> HttpResponseBase:
     """Prometheus's text format, for allow-listed addresses."""

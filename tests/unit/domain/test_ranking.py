@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from resource_server.domain.catalogue import Place
 from resource_server.domain.homes import Homes
 from resource_server.domain.load import Load
 from resource_server.domain.ranking import ANY_REQUEST, MOST, Candidate, RouteRequest, rank
@@ -71,24 +70,16 @@ def test_rank_of_equals_keeps_the_operators_order(state: ModelState) -> None:
 
 def test_rank_leaves_out_offline_and_maintenance() -> None:
     standings = {"a": Standing(OFFLINE), "c": Standing(HOT), "d": Standing(MAINTENANCE)}
-    places = [place("a"), place("b", maintenance=True), place("c"), place("d")]
+    places = [place("a"), place("c"), place("d")]
     ranked = rank(places, lambda one: standings[one.target.cluster], lambda _: IDLE, last_resort=True)
     assert names(ranked) == "c"
 
 
 def test_rank_takes_what_is_hopeless_only_where_the_operator_allows_it() -> None:
-    places = [place("a", maintenance=True), place("b")]
-    assert rank(places, lambda _: Standing(OFFLINE), lambda _: IDLE) == []
-    ranked = rank(places, lambda _: Standing(OFFLINE), lambda _: IDLE, last_resort=True)
+    targets = {"a": (Standing(MAINTENANCE), IDLE), "b": (Standing(OFFLINE), IDLE)}
+    assert order(targets) == []
+    ranked = order(targets, last_resort=True)
     assert [(names([one]), one.state) for one in ranked] == [("b", OFFLINE), ("a", MAINTENANCE)]
-
-
-def test_rank_asks_nothing_about_a_cluster_in_maintenance() -> None:
-    def standing_of(one: Place) -> Standing:
-        assert one.target.cluster == "b", "the cluster in maintenance was asked"
-        return Standing(HOT)
-
-    assert names(rank([place("a", maintenance=True), place("b")], standing_of, lambda _: IDLE)) == "b"
 
 
 def test_rank_gives_no_more_candidates_than_are_worth_trying() -> None:

@@ -39,13 +39,14 @@ MEMBERS = FakeCaller(PREMIUM_GROUP_ID)
 
 def entry(models: str, **fields: str) -> dict[str, str]:
     named = {name.replace("_", " "): text for name, text in fields.items()}
-    return {"Models": models, "Framework": "vllm", "Cluster": "a", "Job ID": "1", "Model Status": "running", **named}
+    return {"Models": models, "Framework": "vllm", "Job ID": "1", "Model Status": "running", **named}
 
 
 async def ask(caller: FakeCaller, cluster: str = "a", **lists: Any) -> dict[str, Any]:
     board = Board(clock=lambda: 1000.0)
     report = {"running": [], "cluster_status": {"free_nodes": 3}, **lists}
-    board.note("a", orjson.dumps(report).decode(), 995.4)
+    for name in ("a", "bare"):
+        board.note(name, orjson.dumps(report).decode(), 995.4)
     document: dict[str, Any] = orjson.loads((await list_jobs(CATALOGUE, board, caller, cluster)).body)
     assert document.keys() == {*SIX, "as_of"}
     return document
@@ -96,8 +97,8 @@ async def test_free_nodes_and_age_stand_beside_the_jobs() -> None:
     assert document["others"][0]["Model Status"] == "cold"
 
 
-async def test_cluster_without_a_status_function_has_empty_lists() -> None:
-    document = await ask(NOBODYS, "bare")
+async def test_cluster_without_a_status_function_has_empty_lists_whatever_it_said_before() -> None:
+    document = await ask(NOBODYS, "bare", running=[entry("open")])
     assert all(document[kind] == [] for kind in SIX - {"cluster_status"})
     assert (document["cluster_status"], document["as_of"]) == ({"free_nodes": None}, None)
 
