@@ -9,7 +9,7 @@ from http import HTTPStatus
 from resource_server.backends.base import Backend
 from resource_server.domain.body import RequestBody, check_for_target, parse_body
 from resource_server.domain.catalogue import Place
-from resource_server.domain.errors import GatewayError, Maintenance, ModelOffline
+from resource_server.domain.errors import GatewayError
 from resource_server.domain.operations import Operation
 from resource_server.domain.ranking import Candidate
 from resource_server.domain.replies import Reply, StreamReply
@@ -22,7 +22,7 @@ from resource_server.services.answer_stream import AnswerStream
 from resource_server.services.attempts import Attempts, WholeAnswer
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import CLIENT_LEFT, Entry
-from resource_server.services.maintenance import describe_maintenance
+from resource_server.services.maintenance import build_gone
 from resource_server.services.patient_answer import PatientAnswer
 from resource_server.services.routing import Routing, build_route_request
 from resource_server.services.usage import usage_of_stream
@@ -109,14 +109,8 @@ class Inference:
         fitting = _fitting(body, places)
         candidates = self._routing.rank(fitting, build_route_request(body.document, caller.principal.sub))
         if not candidates:
-            raise self._nothing_to_try(fitting)
+            raise build_gone((place, self._routing.standing(place)) for place in fitting)
         return candidates
-
-    def _nothing_to_try(self, places: list[Place]) -> GatewayError:
-        for place in places:
-            if self._routing.standing(place).state is ModelState.MAINTENANCE:
-                return Maintenance(describe_maintenance(place.cluster))
-        return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:
