@@ -13,6 +13,8 @@ from demo.processes import Children, Program
 from inference_gateway.environment import KEYS
 
 DRAIN_S = 2
+STATUS_INTERVAL_S = "2"
+"""Nobody wants to wait a minute to see a cluster start."""
 START_WAIT_S = 60.0
 COMMAND_WAIT_S = 120.0
 
@@ -35,6 +37,7 @@ def build_gateway_environ(port: int, globus: Mapping[str, str]) -> dict[str, str
         "AUTHORIZED_CLIENTS": ROBOT_ID,
         "RELAY_BASE_URL": f"{origin(port)}/resource_server/relay",
         "GATEWAY_DATA_DIR": str(layout.DATA),
+        "STATUS_INTERVAL_S": STATUS_INTERVAL_S,
     }
     return build_environ({**defaults, **settings, **globus})
 

@@ -12,6 +12,7 @@ from globus_local.admin_client import Admin
 START_WAIT_S = 30.0
 REGISTER_WAIT_S = 60.0
 END_WAIT_S = 3.0
+INFERENCE_FUNCTION = "vllm_register_function.py"
 UUID_FILE = "vllm_register_function_sophia_multiple_models.txt"
 STATE_FILE = layout.FOLDER / "globus.json"
 SEED_FILE = layout.FOLDER / "globus-seed.json"
@@ -74,8 +75,10 @@ def start(children: Children, *, with_endpoint: bool) -> LocalCloud:
     return LocalCloud(admin.base_url, {client["id"]: client["secret"] for client in clients}, admin)
 
 
-def register_function(children: Children, cloud: LocalCloud) -> str:
-    """Register the shipped compute function as an operator does; returns its UUID. Raises `DemoError`."""
+def register_function(
+    children: Children, cloud: LocalCloud, script: str = INFERENCE_FUNCTION, uuid_file: str = UUID_FILE
+) -> str:
+    """Register a shipped compute function as an operator does; returns its UUID. Raises `DemoError`."""
     folder = layout.FOLDER / "functions"
     folder.mkdir(exist_ok=True)
     credentials = {
@@ -83,6 +86,6 @@ def register_function(children: Children, cloud: LocalCloud) -> str:
         "GLOBUS_COMPUTE_CLIENT_SECRET": cloud.secrets[personas.SERVICE_ACCOUNT_ID],
     }
     environ = build_environ({**cloud.sdk_settings(), **credentials})
-    argv = [sys.executable, str(layout.COMPUTE_FUNCTION)]
+    argv = [sys.executable, str(layout.COMPUTE_FUNCTIONS / script)]
     children.run(Program("registration", argv, environ, folder), REGISTER_WAIT_S)
-    return (folder / UUID_FILE).read_text(encoding="utf-8").strip()
+    return (folder / uuid_file).read_text(encoding="utf-8").strip()

@@ -72,3 +72,27 @@ Ask with the OpenAI SDK (.venv/bin/python has it):
 {sdk_snippet(base_url, token, model)}
 
 Logs are in .demo/logs. Ctrl-C ends the demo."""
+
+
+def federation_text(origin: str, token: str, model: str) -> str:
+    """What the federated demo adds: a sequence to try in another terminal."""
+    base_url = f"{origin}/resource_server/v1"
+    whole = curl_line(base_url, token, model, stream=False).replace("curl -sS ", "curl -sSi ", 1)
+    streamed = curl_line(base_url, token, model, stream=True).replace("curl -sSN ", "curl -sSNi ", 1)
+    return f"""
+Two clusters serve this model: polaris is hot, sophia has no job. In another terminal, in this folder:
+
+1. The hot one answers: see x-gateway-cluster, x-model-state and x-gateway-route-reason.
+{whole}
+
+2. polaris dies, with its job and its node:
+.venv/bin/python -m demo.cluster kill polaris
+
+3. The same model, streamed: it is held, says where it stands, and is answered by sophia, whose job it has started.
+{streamed}
+
+4. Where the jobs are now:
+curl -sS {origin}/resource_server/sophia/jobs -H 'Authorization: Bearer {token}'
+
+5. polaris is repaired; it is cold until a request needs it:
+.venv/bin/python -m demo.cluster repair polaris"""

@@ -122,6 +122,12 @@ KEYS: tuple[Key, ...] = (
         parse_bool,
     ),
     Key(
+        "STATUS_INTERVAL_S",
+        "Seconds between questions to one cluster's status function, where few clusters are asked.",
+        "60",
+        parse_seconds,
+    ),
+    Key(
         "TRY_OFFLINE_TARGETS",
         "Whether targets that are offline or in maintenance are tried where nothing else is left.",
         "False",

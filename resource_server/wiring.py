@@ -182,6 +182,7 @@ def build_controller(  # noqa: PLR0913 - collaborators, all injected
         database,
         owner=owner,
         call_interval_s=settings.number("GLOBUS_COMPUTE_INTERVAL_S"),
+        least_interval_s=settings.number("STATUS_INTERVAL_S"),
         asks=asks,
     )
 

@@ -117,7 +117,7 @@ def _parse_jobs(document: dict[str, object], cluster: str) -> Iterable[Job]:
 
 def _parse_job(kind: str, entry: dict[object, object], cluster: str) -> Job | None:
     fields = {name: _text(entry.get(name)) for name in FIELDS}
-    fields["Models"] = fields["Models"] or _text(entry.get("Models Served"))
+    fields["Models"] = _text(entry.get("Models") or entry.get("Models Served"), MAX_TEXT * MAX_MODELS)
     if fields["Cluster"] not in {"", cluster}:
         return None
     fields["Cluster"] = cluster
@@ -136,10 +136,10 @@ def _find_state(kind: str, word: str) -> ModelState:
     return _WORDS.get(word.strip().lower(), ModelState.STARTING)
 
 
-def _text(value: object) -> str:
+def _text(value: object, most: int = MAX_TEXT) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    return "".join(character for character in str(value)[:MAX_TEXT] if character.isprintable())
+    return "".join(character for character in str(value)[:most] if character.isprintable())
 
 
 def _parse_duration_s(text: str) -> float | None:

@@ -5,12 +5,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from resource_server.domain.errors import GatewayError, ModelLoading, ModelOffline
+from resource_server.domain.errors import GatewayError, ModelLoading
 from resource_server.domain.ranking import LAST_RESORTS, Candidate
 from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
 from resource_server.services.gate import GateFull, Waiter
 from resource_server.services.holding import Holding, StartFailed
+from resource_server.services.maintenance import build_gone
 from resource_server.services.traffic import TargetTraffic, Traffic
 from resource_server.services.upstream_errors import build_busy
 
@@ -20,7 +21,6 @@ LOOK_S = 2.0
 """How often a request that is held looks whether another target has become hot."""
 RETRY_AFTER_S = 30
 """Where nobody knows how long a model takes to start."""
-_OFFLINE_MESSAGE = "This model is offline everywhere at the moment. Try again later."
 
 
 class Approach:
@@ -118,7 +118,7 @@ class Approach:
         traffic = self._traffic.of(candidate.place.target)
         if not traffic.breaker.admit():
             traffic.gate.leave()
-            self.failure = self.failure or ModelOffline(_OFFLINE_MESSAGE, retry_after_s=RETRY_AFTER_S)
+            self.failure = self.failure or self._build_gone(candidate)
             return False
         self.current, self._inside = candidate, traffic
         return True
@@ -155,7 +155,7 @@ class Approach:
                 self.failure = self._build_loading()
                 self._left.clear()  # the others are further away: no reason to start the model there as well
         except StartFailed:
-            self.failure = ModelOffline(_OFFLINE_MESSAGE, retry_after_s=RETRY_AFTER_S)
+            self.failure = self._build_gone(candidate)
             return False
         waiter.abandon()
         return False
@@ -184,6 +184,9 @@ class Approach:
         self._left.remove(hot)
         self._left.appendleft(hot)
         return True
+
+    def _build_gone(self, candidate: Candidate) -> GatewayError:
+        return build_gone([(candidate.place, self._holding.standing(candidate.place))])
 
     def _build_loading(self) -> GatewayError:
         standing = self.standing()

@@ -26,6 +26,7 @@ LEASE_S = 15.0
 LOOK_S = 2.0
 KEEP_S = 3600.0
 LEAST_INTERVAL_S = 60.0
+"""How often a cluster is asked where few are asked; `STATUS_INTERVAL_S` changes it."""
 SHARE = 0.25
 """Of the calls that Globus Compute allows; the rest is for requests."""
 POLL_S = 90.0
@@ -33,14 +34,15 @@ POLL_S = 90.0
 LONGEST_BACKOFF_S = 900.0
 
 
-def find_interval_s(clusters: int, call_interval_s: float) -> float:
+def find_interval_s(clusters: int, call_interval_s: float, least_s: float = LEAST_INTERVAL_S) -> float:
     """How often each cluster is asked, so that all of them take no more than `SHARE` of the calls.
 
     Args:
         clusters: how many there are.
         call_interval_s: seconds between calls that the service allows on average.
+        least_s: what is often enough.
     """
-    return max(LEAST_INTERVAL_S, clusters * call_interval_s / SHARE)
+    return max(least_s, clusters * call_interval_s / SHARE)
 
 
 class Controller:
@@ -51,6 +53,7 @@ class Controller:
         runner: by which status functions are run.
         owner: this process, among those that share `state`.
         call_interval_s: seconds between calls that the service allows on average.
+        least_interval_s: see `find_interval_s`.
         asks: whether this process may ask; otherwise it reads only.
     """
 
@@ -64,6 +67,7 @@ class Controller:
         *,
         owner: str,
         call_interval_s: float,
+        least_interval_s: float = LEAST_INTERVAL_S,
         asks: bool = True,
     ) -> None:
         self._board = board
@@ -73,6 +77,7 @@ class Controller:
         self._database = database
         self._owner = owner
         self._call_interval_s = call_interval_s
+        self._least_interval_s = least_interval_s
         self._asks = asks
         self._due_at: dict[str, float] = {}
         self._failures: dict[str, int] = {}
@@ -107,7 +112,7 @@ class Controller:
                     self._board.restore(cluster, raw, as_of)
 
     def _begin_polls(self, clusters: Mapping[str, ClusterRow]) -> None:
-        interval_s = find_interval_s(len(clusters), self._call_interval_s)
+        interval_s = find_interval_s(len(clusters), self._call_interval_s, self._least_interval_s)
         now = time.monotonic()
         for name, row in clusters.items():
             if name not in self._asked and self._due_at.get(name, now) <= now:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from resource_server.backends.base import Backend
 from resource_server.domain.body import RequestBody, check_for_target, parse_body
 from resource_server.domain.catalogue import Place
-from resource_server.domain.errors import GatewayError, Maintenance, ModelOffline
+from resource_server.domain.errors import GatewayError
 from resource_server.domain.operations import Operation
 from resource_server.domain.replies import Reply, StreamReply
 from resource_server.domain.sse import StreamTap
@@ -22,7 +22,7 @@ from resource_server.services.approach import Approach
 from resource_server.services.attempts import Attempts, WholeAnswer
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.ledger import CLIENT_LEFT, Entry
-from resource_server.services.maintenance import describe_maintenance
+from resource_server.services.maintenance import build_gone
 from resource_server.services.patient_answer import PatientAnswer
 from resource_server.services.routing import Routing
 from resource_server.services.usage import usage_of_stream
@@ -110,15 +110,9 @@ class Inference:
         await self._routing.find_home(places, route_request)
         candidates = self._routing.rank(places, route_request)
         if not candidates:
-            raise self._nothing_to_try(places)
+            raise build_gone((place, self._routing.standing(place)) for place in places)
         hold_s = self._hold_max_s if body.stream else _find_hold_s(request, self._hold_max_s)
         return self._routing.approach(candidates, sub, hold_s, route_request)
-
-    def _nothing_to_try(self, places: list[Place]) -> GatewayError:
-        for place in places:
-            if self._routing.standing(place).state is ModelState.MAINTENANCE:
-                return Maintenance(describe_maintenance(place.cluster))
-        return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
 
     async def _whole(self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float) -> Reply:
         try:

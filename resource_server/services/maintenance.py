@@ -1,8 +1,22 @@
 """Maintenance of clusters in the words that clients read."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from resource_server.domain.catalogue import ClusterRow
+from resource_server.domain.catalogue import ClusterRow, Place
+from resource_server.domain.errors import GatewayError, Maintenance, ModelOffline
+from resource_server.domain.standing import Standing
+from resource_server.domain.states import ModelState
+
+RETRY_AFTER_S = 30
+
+
+def build_gone(places: Iterable[tuple[Place, Standing]]) -> GatewayError:
+    """Why none of these places can be tried: where one is in maintenance, its notice; else they are offline."""
+    for place, standing in places:
+        if standing.state is ModelState.MAINTENANCE:
+            return Maintenance(describe_maintenance(place.cluster))
+    return ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=RETRY_AFTER_S)
 
 
 def describe_maintenance(cluster: ClusterRow) -> str:

@@ -7,7 +7,6 @@ from math import inf
 import orjson
 
 from resource_server.domain.catalogue import Place
-from resource_server.domain.errors import ModelOffline
 from resource_server.domain.operations import Operation
 from resource_server.domain.replies import Reply
 from resource_server.domain.standing import Standing
@@ -15,6 +14,7 @@ from resource_server.domain.states import ModelState
 from resource_server.identity.base import Caller
 from resource_server.services.access import Path, known_groups, resolve, usable_models
 from resource_server.services.catalogue import Catalogue
+from resource_server.services.maintenance import build_gone
 from resource_server.services.routing import Routing
 
 _ENDPOINT_NAMES = {
@@ -64,11 +64,17 @@ async def get_model(models: Models, caller: Caller, path: Path, model: str) -> R
 
 
 async def warm_model(models: Models, caller: Caller, path: Path, model: str) -> Reply:
-    """Start the model where it can serve soonest, and say where it stands. Raises `ModelNotFound`, `ModelOffline`."""
+    """Start the model where it can serve soonest, and say where it stands.
+
+    Raises:
+        ModelNotFound: there is none for this caller.
+        ModelOffline: every place is offline.
+        Maintenance: those that are not are in maintenance.
+    """
     places = await resolve(models.catalogue.snapshot(), caller, path, model)
     candidates = models.routing.rank(places)
     if not candidates:
-        raise ModelOffline("This model is offline everywhere at the moment. Try again later.", retry_after_s=30)
+        raise build_gone((place, models.routing.standing(place)) for place in places)
     place = candidates[0].place
     if candidates[0].state is not ModelState.HOT:
         models.routing.holding.warm(place)

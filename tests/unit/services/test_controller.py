@@ -115,10 +115,9 @@ async def test_slow_failing_and_lying_clusters_change_nothing_elsewhere(start: S
 
 
 async def test_cluster_that_fails_keeps_what_was_known(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAST_INTERVAL_S", 0.01)
     monkeypatch.setattr(module, "SHARE", 1e6)
     runner = Runner(polaris=say(HOT))
-    _, board = start(runner, MemoryState())
+    _, board = start(runner, MemoryState(), least_interval_s=0.01)
     await wait_until(lambda: "polaris" in board.sightings)
     runner.answers["polaris"] = fail(UpstreamUnavailable("down"))
     await asyncio.sleep(0.02)

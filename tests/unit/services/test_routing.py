@@ -221,18 +221,23 @@ async def test_one_that_leaves_takes_nobody_along(worlds: list[World]) -> None:
     assert (await second).headers["x-gateway-cluster"] == "a"
 
 
-async def test_held_answer_that_fails_after_its_beginning_is_cut(worlds: list[World]) -> None:
+@pytest.mark.parametrize(
+    ("state", "code"), [(ModelState.OFFLINE, "model_offline"), (ModelState.MAINTENANCE, "maintenance")]
+)
+async def test_held_answer_that_fails_after_its_beginning_is_cut(
+    worlds: list[World], state: ModelState, code: str
+) -> None:
     world = World(a=lambda: whole_after(0.3))
     worlds.append(world)
     world.backend.states["a"] = ModelState.COLD
     reply = await world.ask(stream=False)
     assert isinstance(reply, StreamReply)
-    world.backend.states["a"] = ModelState.OFFLINE
+    world.backend.states["a"] = state
     with pytest.raises(AnswerCut):
         await read_body(reply)
     await reply.stream.aclose()
     [record] = world.records
-    assert (record.status, record.error_code) == (200, "model_offline")
+    assert (record.status, record.error_code) == (200, code)
 
 
 async def test_workers_start_a_model_once_between_them_and_all_hear_of_it(worlds: list[World]) -> None:

@@ -38,3 +38,11 @@ def test_best_job_is_the_one_that_serves_the_model_soonest(
 ) -> None:
     found = sight(**lists).find_best("vllm", "m")
     assert (found.fields["Job ID"] if found is not None else None) == best
+
+
+@pytest.mark.parametrize("spelling", ["Models", "Models Served"])
+def test_job_of_many_models_serves_the_last_of_them_too(spelling: str) -> None:
+    models = ",".join([*(f"organisation/a-model-with-a-long-name-{number}" for number in range(20)), "m"])
+    entry = job(1)
+    del entry["Models"]
+    assert sight(running=[{**entry, spelling: models}]).find_best("vllm", "m") is not None
