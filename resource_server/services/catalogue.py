@@ -74,4 +74,9 @@ def _load(known: str) -> tuple[str, Snapshot] | None:
     current = fingerprint()
     if current == known:
         return None
-    return current, build_snapshot(read_clusters(), read_endpoints(), read_federated(), read_closed())
+    return current, read_snapshot()
+
+
+def read_snapshot() -> Snapshot:
+    """The catalogue as the database has it now; blocks."""
+    return build_snapshot(read_clusters(), read_endpoints(), read_federated(), read_closed())
