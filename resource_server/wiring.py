@@ -88,10 +88,10 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         stack.push_async_callback(authenticator.aclose)
         relay = await open_relay(state, settings.text("RELAY_BASE_URL"), secret, worker_id)
         stack.push_async_callback(relay.aclose)
-        backends, runner = await stack.enter_async_context(
-            open_backends(build_compute_settings(settings), state, relay, _targets_of(catalogue))
-        )
         board = Board()
+        backends, runner = await stack.enter_async_context(
+            open_backends(build_compute_settings(settings), state, relay, _targets_of(catalogue), board.find_host)
+        )
         last_resort = settings.flag("TRY_OFFLINE_TARGETS")
         routing = Routing(backends, build_reported(backends, board), state, worker_id, last_resort=last_resort)
         stack.push_async_callback(routing.aclose)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from resource_server.domain.direct_hosts import parse_pattern
 from resource_server.domain.operations import Operation
 
 RESERVED_CLUSTER_NAMES = frozenset(
@@ -68,6 +69,7 @@ def parse_base_url(value: str) -> str:
 UUIDText = Annotated[str, BeforeValidator(parse_uuid)]
 GroupIds = Annotated[tuple[str, ...], BeforeValidator(parse_group_ids)]
 PathName = Annotated[str, AfterValidator(parse_cluster_name)]
+HostPattern = Annotated[str, AfterValidator(parse_pattern)]
 ModelName = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -118,6 +120,13 @@ class GlobusComputeTarget(_TargetFields):
     api_port: int = Field(default=8000, ge=1, le=65535)
     relay: bool = False
     """The registered function is ours and streams through the relay (its results carry ``gateway_result``)."""
+    direct_hosts: tuple[HostPattern, ...] = ()
+    """Nodes to which requests may go by HTTP where the cluster's status function names them; empty for none."""
+    direct_scheme: Literal["http", "https"] = "http"
+    direct_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where the framework listens for the gateway; `None` for `api_port`."""
+    direct_ca_file: str = ""
+    direct_api_key_variable: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*)?$")
 
 
 class OpenAIHTTPTarget(_TargetFields):

@@ -27,6 +27,7 @@ from resource_server.domain.sse import StreamTap, find_error
 from resource_server.domain.states import ModelState
 from resource_server.domain.usage import Usage
 from resource_server.services.approach import Approach
+from resource_server.services.metrics import count_direct
 from resource_server.services.upstream_errors import (
     FAILED_MESSAGE,
     build_busy,
@@ -68,6 +69,9 @@ class Attempts:
     """Tries each candidate once. Nothing has reached the client while this object works.
 
     What it gives back is closed by `close`, which also gives back the place at the target.
+
+    Attributes:
+        path: how the answer travels, where its target may be reached in more than one way; else empty.
     """
 
     def __init__(self, backends: Mapping[str, Backend], approach: Approach, body: RequestBody, request_id: str) -> None:
@@ -75,6 +79,7 @@ class Attempts:
         self._approach = approach
         self._body = body
         self._request_id = request_id
+        self.path = ""
 
     @property
     def current(self) -> Candidate:
@@ -143,6 +148,9 @@ class Attempts:
                 self._called_at = time.monotonic()
                 upstream = await self._backends[self.current.place.target.backend].open(self._call())
                 if upstream.status == HTTPStatus.OK:
+                    self.path = upstream.headers.get("x-gateway-path", "")
+                    if self.path:
+                        count_direct(self.current.place.target.cluster)
                     return upstream
                 await self._refused(upstream)
                 upstream = None

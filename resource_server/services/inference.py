@@ -205,6 +205,7 @@ def _headers(request: InferenceRequest, attempts: Attempts, routed_at: float) ->
         "x-gateway-target": target.endpoint_slug or f"{target.cluster}/{target.framework}",
         "x-gateway-route-reason": candidate.reason,
         "x-model-state": candidate.state.value,
+        **({"x-gateway-path": attempts.path} if attempts.path else {}),
         "server-timing": f"auth;dur={auth_ms:.1f}, route;dur={route_ms:.1f}, queue;dur={queue_ms:.1f}, "
         f"upstream;dur={(now - routed_at) * 1000 - queue_ms:.1f}",
     }

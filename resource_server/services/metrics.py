@@ -10,6 +10,7 @@ REQUESTS = Counter(
     "gateway_requests_total", "Inference requests, by what became of them.", ("operation", "cluster", "status", "code")
 )
 TOKENS = Counter("gateway_tokens_total", "Tokens, as the frameworks counted them.", ("cluster", "kind"))
+DIRECT = Counter("gateway_direct_requests_total", "Answers that came straight from the node that serves.", ("cluster",))
 ERRORS = Counter("gateway_errors_total", "Answers in the error envelope, refusals before any work included.", ("code",))
 DURATION = Histogram(
     "gateway_request_duration_seconds",
@@ -27,6 +28,11 @@ _duration = lru_cache(maxsize=1024)(DURATION.labels)
 def count_error(code: str) -> None:
     """Count one error by its code, which is one of ``docs/errors.md``."""
     ERRORS.labels(code).inc()
+
+
+def count_direct(cluster: str) -> None:
+    """Count one answer that did not take the way through Globus Compute."""
+    DIRECT.labels(cluster).inc()
 
 
 def count_request(record: RequestRecord) -> None:

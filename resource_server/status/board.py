@@ -13,6 +13,7 @@ from resource_server.domain.catalogue import Key, Place
 from resource_server.domain.cluster_report import ClusterReport, Job, ReportInvalid, parse_cluster_report
 from resource_server.domain.standing import Standing
 from resource_server.domain.states import ModelState
+from resource_server.domain.targets import Target
 from resource_server.status.durations import Durations
 
 STALE_S = 600.0
@@ -73,6 +74,14 @@ class Board:
         if job.state is ModelState.HOT:
             return Standing(ModelState.HOT, as_of, None, free_nodes, self._left_s(job, sighting))
         return Standing(job.state, as_of, self._find_eta_s(place.key, job), free_nodes)
+
+    def find_host(self, target: Target) -> str | None:
+        """The node of the job that serves the target, as its cluster's fresh report names it: untrusted text."""
+        sighting = self.sightings.get(target.cluster)
+        if sighting is None or not self.is_fresh(sighting):
+            return None
+        job = sighting.find_best(target.framework, target.model)
+        return job.fields["Host Name"] if job is not None and job.state is ModelState.HOT else None
 
     def is_fresh(self, sighting: Sighting) -> bool:
         """Whether the report still says something of now."""

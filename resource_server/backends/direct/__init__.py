@@ -1,0 +1,1 @@
+"""Globus Compute targets whose serving node the gateway can reach by HTTP."""
