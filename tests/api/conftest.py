@@ -23,6 +23,12 @@ DEAD = "test/dead"
 EMBEDDINGS_ONLY = "test/embeddings-only"
 
 
+COLD = ("cold/streamed", "cold/whole", "cold/impatient", "cold/warmed")
+"""Simulated models that take a moment to start, one for each test that starts one."""
+COLD_START_S = 2.0
+COLD_TARGET = {"backend": "simulated", "cluster": "glacier", "framework": "vllm", "cold_start_s": COLD_START_S}
+
+
 @dataclass(frozen=True)
 class Stack:
     """What a test of the API needs."""
@@ -69,6 +75,7 @@ def build_rows(url: str) -> list[dict[str, object]]:
         federated(101, PREMIUM, premium),
         federated(102, FAILOVER, http_target("x", DEAD_URL), http_target(CHAT, url, cluster="aurora")),
         federated(103, DEAD, http_target("y", DEAD_URL)),
+        *(federated(number, model, COLD_TARGET | {"model": model}) for number, model in enumerate(COLD, 105)),
         federated(104, EMBEDDINGS_ONLY, http_target("z", url, operations=["embeddings"])),
     ]
 
