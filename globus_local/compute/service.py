@@ -27,8 +27,8 @@ from globus_local.endpoint.embedded import EmbeddedEndpoint, EndpointSettings
 from globus_local.errors import ServiceError
 from globus_local.records import Identity
 
-END_S = 10.0
-"""How long an embedded endpoint may take to end its workers."""
+END_S = 3.0
+"""How long the end of an embedded endpoint is waited for; its workers may take longer, on a busy machine."""
 
 
 def build_bus(settings: Settings) -> Bus:
@@ -201,6 +201,6 @@ class Compute:
 
 
 async def _wait_ended(*runs: asyncio.Task[None]) -> None:
-    """Wait for embedded endpoints to end: one that still consumes would bring its deleted queue back."""
+    """Wait for embedded endpoints to end, so that their last words come before what follows; not for long."""
     if runs:
         await asyncio.wait(runs, timeout=END_S)
