@@ -29,8 +29,8 @@ LEAST_INTERVAL_S = 60.0
 """How often a cluster is asked where few are asked; `STATUS_INTERVAL_S` changes it."""
 SHARE = 0.25
 """Of the calls that Globus Compute allows; the rest is for requests."""
-POLL_S = 90.0
-"""A status function may take so long; schedulers are slow when they are busy."""
+POLL_S = 120.0
+"""A status function may take so long: two calls of a busy scheduler, and a look at the jobs."""
 LONGEST_BACKOFF_S = 900.0
 
 
