@@ -146,6 +146,18 @@ def test_silent_frameworks_are_waited_for_together(cluster: SchedulerCluster, fr
     assert len(document["running"]) == 400
 
 
+def test_framework_that_answers_by_drops_is_given_up(cluster: SchedulerCluster, framework: Framework) -> None:
+    def answer(exchange: Exchange) -> None:
+        for _ in range(400):  # each drop comes in time, the answer never does
+            exchange.write(b"H")
+            time.sleep(0.1)
+
+    cluster.install_job(api_port=str(framework(answer).port))
+    began = time.monotonic()
+    assert ask_state(cluster, INFERENCE_HEALTH_CHECK="on") == "starting"
+    assert time.monotonic() - began < 30
+
+
 def test_slow_frameworks_are_asked_side_by_side(cluster: SchedulerCluster, framework: Framework) -> None:
     def answer(exchange: Exchange) -> None:
         time.sleep(0.5)
