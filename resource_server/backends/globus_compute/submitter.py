@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from resource_server.backends.base import UpstreamSaturated, UpstreamTimeout, UpstreamUnavailable
-from resource_server.backends.globus_compute.breaker import Breaker
 from resource_server.backends.globus_compute.pacing import Pacing
 from resource_server.backends.globus_compute.service import ComputeError, ComputeService, Submission, Submitted
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.globus_compute.tasks import Task, Tasks
+from resource_server.domain.breaker import Breaker
 from resource_server.relay.base import RelayStream
 from resource_server.state.background import Background
 from resource_server.state.bell import Bell
@@ -188,9 +188,9 @@ class Submitter:
 
     def _note_outcome(self, status: int | None) -> None:
         if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._breaker.note_failure()
+            self._breaker.fail()
         else:
-            self._breaker.note_answer()
+            self._breaker.succeed()
 
     def _abandon(self, order: _Order) -> None:
         """Nobody waits any more. A task that came at the same moment is forgotten."""
