@@ -1,6 +1,7 @@
 """The background role: asks the clusters where their jobs stand, for everybody. Requests never ask."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -16,7 +17,7 @@ from resource_server.models import ClusterStatus
 from resource_server.services.database import DatabaseThread
 from resource_server.state.background import Background
 from resource_server.state.base import State
-from resource_server.status.board import Board
+from resource_server.status.board import Board, see
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class Controller:
             published = await self._state.key_value.get(_report_key(cluster))
             match _parse_published(published):
                 case (str() as raw, float() as as_of):
-                    self._board.restore(cluster, raw, as_of)
+                    await self._keep(cluster, raw, as_of)
 
     def _begin_polls(self, clusters: Mapping[str, ClusterRow]) -> None:
         interval_s = find_interval_s(len(clusters), self._call_interval_s, self._least_interval_s)
@@ -125,7 +126,7 @@ class Controller:
             raw = await self._runner.run_function(
                 row.status_endpoint_uuid, row.status_function_uuid, time.monotonic() + POLL_S
             )
-            self._board.note(row.name, raw, time.time())
+            self._board.take(row.name, await asyncio.to_thread(see, row.name, raw, time.time()))
             self._failures.pop(row.name, None)
             await self._publish(row.name)
         except (BackendFailure, ReportInvalid) as exc:
@@ -159,7 +160,11 @@ class Controller:
             logger.warning("cluster_status_not_read error=%s", type(exc).__name__)
             return
         for cluster, report, as_of in rows:
-            self._board.restore(cluster, report, as_of)
+            await self._keep(cluster, report, as_of)
+
+    async def _keep(self, cluster: str, raw: str, as_of: float) -> None:
+        with contextlib.suppress(ReportInvalid):
+            self._board.keep(cluster, await asyncio.to_thread(see, cluster, raw, as_of))
 
 
 def _read_rows() -> list[tuple[str, str, float]]:
