@@ -5,7 +5,7 @@ BOOTSTRAP := sh scripts/bootstrap.sh
 VENV_PYTHON := .venv/bin/python
 
 # What the tests need beyond the two commands of the README is left to .ci/run: it sets TEST_MARKERS.
-TEST_MARKERS ?= not agent and not rabbitmq
+TEST_MARKERS ?= not (agent or browser or nginx or prometheus or rabbitmq)
 TEST_WORKERS ?= auto
 
 .DEFAULT_GOAL := help

@@ -26,7 +26,8 @@ CACHE = ROOT / ".cache"
 INCLUDES = {
     "runtime": ("runtime",),
     "demo": ("demo", "runtime"),
-    "dev": ("dev", "demo", "runtime"),
+    "tracing": ("tracing", "runtime"),
+    "dev": ("dev", "demo", "tracing", "runtime"),
     "bench": ("bench", "demo", "runtime"),
     "model": ("model",),
 }

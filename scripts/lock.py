@@ -24,7 +24,8 @@ REQUIREMENTS = ROOT / "requirements"
 SETS: dict[str, tuple[str, ...]] = {
     "runtime": (),
     "demo": ("demo",),
-    "dev": ("demo", "dev"),
+    "tracing": ("tracing",),
+    "dev": ("demo", "tracing", "dev"),
     "bench": ("demo", "bench"),
 }
 # Files resolved from requirements/<name>.in, each for an environment of its own.

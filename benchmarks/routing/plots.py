@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from benchmarks.routing.assumptions import Assumptions
 from benchmarks.routing.figures import Outcomes, Results
@@ -62,7 +63,7 @@ def plot_sweep(found: dict[str, tuple[float, float]], folder: Path) -> None:
     _save(figure, folder / "routing-sweep.png")
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=90)
     plt.close(figure)

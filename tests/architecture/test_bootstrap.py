@@ -32,4 +32,4 @@ def test_old_python_is_passed_over(tmp_path: Path) -> None:
 def test_unknown_set_is_refused() -> None:
     done = bootstrap("production", PYTHON=sys.executable)
     assert done.returncode == 2
-    assert "runtime|demo|dev" in done.stderr
+    assert "runtime|demo|tracing|dev" in done.stderr
