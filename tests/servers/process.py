@@ -1,12 +1,15 @@
 """Server processes of the tests: they end with the test run, also when that is killed."""
 
 import ctypes
+import fcntl
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 _PR_SET_PDEATHSIG = 1
+_TEST_PORTS = range(16_000, 32_000)
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
@@ -173,12 +177,41 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
+_CLAIMED: list[int] = []  # descriptors whose locks last as long as this process
+
+
 def find_free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
+    """A TCP port of 127.0.0.1 that is this test process's alone, also while its server is being restarted.
+
+    The kernel hands out no port below its own range for outgoing connections, and other test processes see the lock.
+    """
+    folder = Path(tempfile.gettempdir()) / f"inference-gateway-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    while True:
+        port = secrets.choice(_TEST_PORTS)
+        if _claim(folder / str(port)) and not is_taken(port):
+            return port
+
+
+def _claim(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    _CLAIMED.append(descriptor)
+    return True
+
+
+def is_taken(port: int) -> bool:
+    """Whether a server on 127.0.0.1 could not have the port."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
 
 
 def is_listening(port: int) -> bool:

@@ -16,11 +16,19 @@ class SimulatedUpstream:
     is all it takes to stop.
     """
 
-    def __init__(self, script: Script, *, deadline: float, count_tokens: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        deadline: float,
+        count_tokens: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self.status = script.status
         self.headers = {"content-type": script.content_type}
         self._script = script
-        self._started_at = time.monotonic()
+        self._started_at = clock()
         self._deadline = deadline
         self._count_tokens = count_tokens
         self._next: Piece | None = next(script.pieces, None)
@@ -30,20 +38,21 @@ class SimulatedUpstream:
         """Wait for the status. Raises `UpstreamTimeout`."""
         opens_at = self._started_at + self._script.opens_at_s
         try:
-            await _sleep_until(min(opens_at, self._deadline))
-        finally:
-            if time.monotonic() < opens_at:
-                self._play()
+            await self._sleep_until(min(opens_at, self._deadline))
+        except asyncio.CancelledError:
+            self._play()  # what was produced for nobody is counted
+            raise
         if opens_at > self._deadline:
+            self._play()
             raise UpstreamTimeout("the deadline passed before the answer's status")
 
     async def read(self, wait_s: float) -> bytes | None:
         """The next bytes; see `backends.base.Upstream.read`."""
-        give_up_at = time.monotonic() + wait_s
+        give_up_at = self._clock() + wait_s
         while True:
             if self._closed:
                 raise UpstreamBroken("read after close")
-            now = time.monotonic()
+            now = self._clock()
             if now >= self._deadline:
                 raise UpstreamTimeout("the deadline passed within the answer")
             if data := self._play():
@@ -55,7 +64,7 @@ class SimulatedUpstream:
             if now >= give_up_at:
                 return None
             due_at = self._started_at + self._next.at_s if self._next else math.inf
-            await _sleep_until(min(due_at, give_up_at, self._deadline))
+            await self._sleep_until(min(due_at, give_up_at, self._deadline))
 
     async def aclose(self) -> None:
         """Stop producing; what was produced up to now is counted."""
@@ -65,7 +74,7 @@ class SimulatedUpstream:
 
     def _play(self) -> bytes:
         """Everything that has come due since the last time."""
-        elapsed_s = time.monotonic() - self._started_at
+        elapsed_s = self._clock() - self._started_at
         played: list[bytes] = []
         while self._next is not None and self._next.at_s <= elapsed_s:
             played.append(self._next.data)
@@ -73,6 +82,6 @@ class SimulatedUpstream:
             self._next = next(self._script.pieces, None)
         return b"".join(played)
 
-
-async def _sleep_until(at: float) -> None:
-    await asyncio.sleep(max(at - time.monotonic(), 0))
+    async def _sleep_until(self, at: float) -> None:
+        """The event loop may wake a little early: who calls this looks at the clock again."""
+        await asyncio.sleep(max(at - self._clock(), 0))
