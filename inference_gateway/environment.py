@@ -17,6 +17,7 @@ from inference_gateway.parsers import (
     parse_count,
     parse_level,
     parse_list,
+    parse_networks,
     parse_providers,
     parse_seconds,
     parse_uuids,
@@ -150,7 +151,12 @@ KEYS: tuple[Key, ...] = (
         parse_seconds,
     ),
     Key("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO", parse_level),
-    Key("METRICS_ALLOWED_ADDRESSES", "Comma-separated addresses that may read /metrics.", "127.0.0.1,::1", parse_list),
+    Key(
+        "METRICS_ALLOWED_ADDRESSES",
+        "Comma-separated addresses and networks that may read /metrics.",
+        "127.0.0.1,::1",
+        parse_networks,
+    ),
     Key(
         "POSTGRES_DB",
         "Database that the container creates.",

@@ -1,5 +1,6 @@
 """From the text of an environment variable to its value. Each raises `ValueError` that says what would do."""
 
+import ipaddress
 import json
 import re
 import uuid
@@ -45,6 +46,17 @@ def parse_level(text: str) -> str:
 def parse_list(text: str) -> tuple[str, ...]:
     """Items between commas, semicolons or spaces."""
     return tuple(item for item in _SEPARATORS.split(text) if item)
+
+
+def parse_networks(text: str) -> tuple[str, ...]:
+    """Addresses and networks between commas, semicolons or spaces."""
+    items = parse_list(text)
+    try:
+        for item in items:
+            ipaddress.ip_network(item)
+    except ValueError as exc:
+        raise ValueError("write addresses or networks such as 10.1.2.3 or 172.16.0.0/12") from exc
+    return items
 
 
 def parse_uuids(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import register
 
-from resource_server.checks import check_settings
+from resource_server.checks.rules import check_settings
 
 
 class ResourceServerConfig(AppConfig):

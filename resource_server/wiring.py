@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from resource_server.backends.base import FunctionRunner
 from resource_server.backends.globus_compute.service import ComputeService
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
 from resource_server.backends.registry import build_compute_service, open_backends
+from resource_server.domain.networks import AddressList
 from resource_server.domain.settings import Settings
 from resource_server.domain.targets import Target
 from resource_server.identity.base import Authenticator, GlobusIdentity
@@ -55,7 +56,7 @@ class Gateway:
     state: State
     accounting: Accounting
     max_body_bytes: int
-    metrics_addresses: Collection[str]
+    metrics_addresses: AddressList
 
 
 @asynccontextmanager
@@ -125,7 +126,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             state=state,
             accounting=accounting,
             max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
-            metrics_addresses=settings.items("METRICS_ALLOWED_ADDRESSES"),
+            metrics_addresses=AddressList(settings.items("METRICS_ALLOWED_ADDRESSES")),
         )
 
 

@@ -23,13 +23,13 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "gateway.example.org",
     "CSRF_TRUSTED_ORIGINS": "https://gateway.example.org",
     "GLOBUS_APPLICATION_ID": "7e570000-0000-4000-8000-00000000c001",
-    "GLOBUS_APPLICATION_SECRET": "checked, never used",
+    "GLOBUS_APPLICATION_SECRET": "of the application: checked, never used",
     "SERVICE_ACCOUNT_ID": "7e570000-0000-4000-8000-00000000c002",
-    "SERVICE_ACCOUNT_SECRET": "checked, never used",
+    "SERVICE_ACCOUNT_SECRET": "of the account: checked, never used",
     "AUTHORIZED_IDPS": '{"Site": "7e570000-0000-4000-8000-00000000d001"}',
     "PGHOST": "db.example.org",
-    "PGPASSWORD": "checked, never used",
-    "REDIS_URL": "redis://redis.example.org:6379/0",
+    "PGPASSWORD": "of the database: checked, never used",
+    "REDIS_URL": "rediss://:checked@redis.example.org:6379/0",
     "RELAY_BASE_URL": "https://gateway.example.org/resource_server/relay",
 }
 

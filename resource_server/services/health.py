@@ -1,13 +1,13 @@
 """Whether the process runs, and whether it can serve."""
 
 import asyncio
-from collections.abc import Collection
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from resource_server.accounting import Accounting
 from resource_server.domain.errors import NotFound
+from resource_server.domain.networks import AddressList
 from resource_server.domain.replies import Reply
 from resource_server.identity.base import Authenticator
 from resource_server.services.catalogue import Catalogue
@@ -42,7 +42,7 @@ def describe_readiness(
     return Reply(orjson.dumps({"status": "degraded" if degraded else "ok", "degraded": degraded}))
 
 
-async def describe_metrics(address: str, allowed: Collection[str]) -> Reply:
+async def describe_metrics(address: str, allowed: AddressList) -> Reply:
     """The process's metrics; for anybody but an allow-listed address the route does not exist."""
     if address not in allowed:
         raise NotFound("There is no such route.")

@@ -15,7 +15,9 @@ def test_whole_answer_survives_a_loop_that_wakes_a_little_early() -> None:
 
     async def play() -> bytes | None:
         script = Script(200, JSON, iter([Piece(0.01, ANSWER)]), opens_at_s=0.01)
-        upstream = SimulatedUpstream(script, deadline=60.0, count_tokens=lambda _: None, clock=lambda: next(times, 0.02))
+        upstream = SimulatedUpstream(
+            script, deadline=60.0, count_tokens=lambda _: None, clock=lambda: next(times, 0.02)
+        )
         await upstream.open()
         return await upstream.read(1.0)
 
