@@ -1,6 +1,6 @@
 from aiohttp import web
 
-from globus_local.auth import authorize, consents, grants, introspection, metadata, people
+from globus_local.auth import authorize, consents, grants, introspection, metadata, people, scope_api
 from globus_local.cloud import Cloud
 
 
@@ -21,5 +21,8 @@ def add_routes(app: web.Application, cloud: Cloud) -> None:  # noqa: ARG001  (ev
     router.add_get("/v2/api/policies", metadata.get_policies)
     router.add_get("/v2/api/policies/{policy_id}", metadata.get_policy)
     router.add_get("/v2/api/clients/{client_id}", metadata.get_client)
+    router.add_get("/v2/api/scopes", scope_api.get_scopes)
+    router.add_post("/v2/api/clients/{client_id}/scopes", scope_api.post_scope)
+    router.add_put("/v2/api/scopes/{scope_id}", scope_api.put_scope)
     router.add_get("/.well-known/openid-configuration", metadata.get_openid_configuration)
     router.add_get("/jwk.json", metadata.get_jwks)

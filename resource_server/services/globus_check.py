@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from resource_server.backends.globus_compute.service import ComputeError, ComputeService
 from resource_server.domain.targets import GlobusComputeTarget, Target
 from resource_server.identity.base import GlobusIdentity, GlobusUnavailable
+from resource_server.identity.globus_scopes import GlobusScopes, ScopeFailed
+from resource_server.services.globus_scope import look_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,16 @@ async def check_globus(
     endpoint_ids = {target.endpoint_uuid for target in targets if isinstance(target, GlobusComputeTarget)}
     for endpoint_id in sorted(endpoint_ids):
         yield await _check_endpoint(compute, endpoint_id)
+
+
+def check_scope(scopes: GlobusScopes, application_id: str) -> Finding:
+    """Whether callers can get tokens, and the gateway read their groups. Synchronous."""
+    subject = "Globus Auth, scope action_all"
+    try:
+        missing = look_up(scopes, application_id).missing
+    except ScopeFailed as exc:
+        return Finding(subject, False, f"{exc}: check GLOBUS_APPLICATION_ID, its secret and the network")
+    return Finding(subject, not missing, f"{missing}: run manage.py globus_scope" if missing else "")
 
 
 async def _check_auth(identity: GlobusIdentity) -> Finding:

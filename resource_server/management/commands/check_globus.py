@@ -7,9 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from resource_server.domain.targets import Target
+from resource_server.identity.globus_scopes import GlobusScopes
 from resource_server.models.catalogue import read_endpoints, read_federated
-from resource_server.services.globus_check import Finding, check_globus
-from resource_server.wiring import open_globus_seams
+from resource_server.services.globus_check import Finding, check_globus, check_scope
+from resource_server.wiring import build_identity_settings, open_globus_seams
 
 
 class Command(BaseCommand):
@@ -19,15 +20,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         targets = [*read_endpoints(), *(target for row in read_federated() for target in row.targets)]
-        failures = [finding for finding in asyncio.run(self._check(targets)) if not finding.is_good]
+        identity = build_identity_settings(settings.ENVIRONMENT)
+        scope = self._tell(check_scope(GlobusScopes(identity), identity.application_id))
+        failures = [finding for finding in (scope, *asyncio.run(self._check(targets))) if not finding.is_good]
         if failures:
             raise CommandError(f"{len(failures)} of the checks failed.")
 
     async def _check(self, targets: list[Target]) -> list[Finding]:
-        findings = []
         async with open_globus_seams(settings.ENVIRONMENT) as (identity, compute):
-            async for finding in check_globus(identity, compute, targets):
-                findings.append(finding)
-                mark = self.style.SUCCESS("ok    ") if finding.is_good else self.style.ERROR("FAILED")
-                self.stdout.write(f"{mark} {finding.subject}{': ' if finding.detail else ''}{finding.detail}")
-        return findings
+            return [self._tell(finding) async for finding in check_globus(identity, compute, targets)]
+
+    def _tell(self, finding: Finding) -> Finding:
+        mark = self.style.SUCCESS("ok    ") if finding.is_good else self.style.ERROR("FAILED")
+        self.stdout.write(f"{mark} {finding.subject}{': ' if finding.detail else ''}{finding.detail}")
+        return finding

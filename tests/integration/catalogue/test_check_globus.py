@@ -23,7 +23,7 @@ def prepare(folder: Path, globus: GlobusCloud, endpoint_id: str, **variables: st
 def test_everything_in_order_says_ok(tmp_path: Path, globus: GlobusCloud) -> None:
     endpoint_id = globus.admin.create_endpoint("check", SERVICE_ACCOUNT_ID)
     output = prepare(tmp_path, globus, endpoint_id).manage("check_globus")
-    assert output.count("ok ") == 3
+    assert output.count("ok ") == 4
     assert f"compute endpoint {endpoint_id}" in output
 
 
