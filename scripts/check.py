@@ -52,6 +52,7 @@ STEPS = (
     Step("deployment", (*MANAGE, "check", "--deploy", "--fail-level", "WARNING"), PRODUCTION),
     Step("migrations", (*MANAGE, "makemigrations", "--check", "--dry-run"), {"DEBUG": "True"}),
     Step("documents", (PYTHON, "scripts/docs.py", "--check")),
+    Step("site", (PYTHON, "-m", "mkdocs", "build", "--strict", "--site-dir", ".cache/site")),
     Step("requirements", (PYTHON, "scripts/lock.py", "--check")),
     Step("files", (PYTHON, "scripts/rules.py")),
 )

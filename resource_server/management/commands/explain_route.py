@@ -26,7 +26,7 @@ class Command(BaseCommand):
     help = "Shows every place of a model in the order in which requests try them, with the reasons."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("model")
+        parser.add_argument("model", help="the name that clients send")
         parser.add_argument("--cluster", help="as on this cluster's own path; with --framework")
         parser.add_argument("--framework", help="as on this framework's own path; with --cluster")
         parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Puts a cluster into maintenance, now or at a set time, or ends it. Gateways follow within seconds."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("cluster")
+        parser.add_argument("cluster", help="its name")
         parser.add_argument("--from", dest="begins_at", metavar="ISO", help="when it begins; without it, now")
         parser.add_argument("--until", dest="ends_at", metavar="ISO", help="when it ends; without it, at --end")
         parser.add_argument(
