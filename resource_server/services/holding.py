@@ -15,6 +15,7 @@ from resource_server.services.gate import Gate, Waiter
 from resource_server.services.traffic import Traffic
 from resource_server.state.background import Background
 from resource_server.state.base import State
+from resource_server.telemetry.series import COLD_START_DURATION, COLD_STARTS
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Holding:
         gate = self._traffic.of(place.target).gate
         gate.close()
         vigil = self._vigils[place.key] = Vigil(self, place, gate)
-        self._background.start(f"hold {'/'.join(place.key)}", self._keep(vigil))
+        self._background.start("hold", self._keep(vigil), about="/".join(place.key))
 
     def standing(self, place: Place) -> Standing:
         """Where the place stands."""
@@ -111,10 +112,15 @@ class Holding:
         await self._background.aclose()
 
     async def _keep(self, vigil: "Vigil") -> None:
-        is_hot = False
+        is_hot, outcome = False, "abandoned"
         try:
             is_hot = await vigil.run()
+            outcome = "succeeded" if is_hot else "failed"
         finally:
+            if vigil.called_at is not None:
+                COLD_STARTS.inc(vigil.place.target.cluster, outcome)
+            if vigil.called_at is not None and is_hot:
+                COLD_START_DURATION.observe(vigil.place.target.cluster, amount=time.monotonic() - vigil.called_at)
             del self._vigils[vigil.place.key]
             if not is_hot:
                 vigil.gate.turn_away(lambda: StartFailed("the model did not start"))
@@ -123,11 +129,16 @@ class Holding:
 
 
 class Vigil:
-    """Watches one place until it is hot, gone, or nobody waits for it any more."""
+    """Watches one place until it is hot, gone, or nobody waits for it any more.
+
+    Attributes:
+        called_at: `time.monotonic()` of the first call of this process to start the model; `None` where it made none.
+    """
 
     def __init__(self, holding: Holding, place: Place, gate: Gate) -> None:
         self.place = place
         self.gate = gate
+        self.called_at: float | None = None
         self._holding = holding
         self._starting: asyncio.Task[None] | None = None
         self._failures = 0
@@ -154,6 +165,7 @@ class Vigil:
     async def _start(self) -> None:
         """Make the call that starts the model, if this process is the one to make it and it is not under way."""
         if self._holding.can_start(self.place) and await self._holding.take_start(self.place) and not self._starting:
+            self.called_at = self.called_at or time.monotonic()
             logger.info("model_starts target=%s", "/".join(self.place.key))
             self._starting = asyncio.create_task(self._holding.call(self.place), name="start model")
 
