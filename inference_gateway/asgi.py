@@ -53,13 +53,13 @@ class Application:
         if f"{scope['path']}/" in _PEOPLE:  # as typed by hand
             scope = {**scope, "path": f"{scope['path']}/"}
         try:
-            body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)
+            with self._lifespan.under_way():
+                body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)
+                await self._people(scope, _replay(body, receive), send)
         except GatewayError as error:
             await send_error(send, error, f"req_{secrets.token_hex(12)}")
         except ClientGone:
             return
-        else:
-            await self._people(scope, _replay(body, receive), send)
 
 
 def _replay(body: bytes, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:

@@ -149,6 +149,9 @@ KEYS: tuple[Key, ...] = (
         "300",
         parse_seconds,
     ),
+    Key(
+        "DRAIN_S", "Seconds for which running answers may go on once the gateway is told to stop.", "900", parse_seconds
+    ),
     Key("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO", parse_level),
     Key("METRICS_ALLOWED_ADDRESSES", "Comma-separated addresses that may read /metrics.", "127.0.0.1,::1", parse_list),
     Key(

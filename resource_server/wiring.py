@@ -25,10 +25,12 @@ from resource_server.relay.relay import open_relay
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.controller import Controller
 from resource_server.services.database import DatabaseThread
+from resource_server.services.draining import Draining
 from resource_server.services.gauges import GatewayCollector, exported
 from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
+from resource_server.services.presence import Presence
 from resource_server.services.public_status import PublicStatus
 from resource_server.services.routing import Routing
 from resource_server.services.standings import build_reported
@@ -54,6 +56,8 @@ class Gateway:
     relay: Relay
     state: State
     accounting: Accounting
+    draining: Draining
+    presence: Presence
     max_body_bytes: int
     metrics_addresses: Collection[str]
 
@@ -112,9 +116,11 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             asks=settings.flag("CONTROLLER_EMBEDDED"),
         )
         background.start("controller", controller.run())
+        draining = Draining(settings.number("DRAIN_S"))
+        hold_max_s = settings.number("HOLD_MAX_S")
         yield Gateway(
             authenticator=authenticator,
-            inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=settings.number("HOLD_MAX_S")),
+            inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=hold_max_s, draining=draining),
             ledger=Ledger(accounting.record),
             models=Models(catalogue, routing),
             public_status=PublicStatus(catalogue, routing, board),
@@ -124,6 +130,8 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             relay=relay,
             state=state,
             accounting=accounting,
+            draining=draining,
+            presence=Presence(data_dir / "workers", worker_id),
             max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
             metrics_addresses=settings.items("METRICS_ALLOWED_ADDRESSES"),
         )

@@ -22,6 +22,7 @@ def build_environment(globus: GlobusCloud, data_dir: Path, **variables: str) -> 
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "inference_gateway.settings",
         "DEBUG": "True",
+        "DRAIN_S": "5",  # a stop waits for streams that never end
         "GATEWAY_DATA_DIR": str(data_dir),
         "PGHOST": "",
         "REDIS_URL": "",
@@ -47,6 +48,18 @@ class GatewayServer(Server):
         """What the gateway has said so far."""
         path = self._folder / "gateway.log"
         return path.read_text() if path.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """The process id. Raises `ServerFailed` before it was started."""
+        if self._process is None:
+            raise ServerFailed("the gateway was not started")
+        return self._process.pid
+
+    def wait_stopped(self, timeout_s: float = 60) -> None:
+        """Return when the process has ended, however. Raises `ServerFailed` after `timeout_s` seconds."""
+        if self._process is not None:
+            self._process.wait_ended(timeout_s)
 
     def manage(self, *arguments: str) -> str:
         """Run ``manage.py`` and return its output. Raises `ServerFailed` with what it said."""
