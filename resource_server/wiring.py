@@ -60,6 +60,7 @@ class Gateway:
     presence: Presence
     max_body_bytes: int
     metrics_addresses: Collection[str]
+    access_log: bool
 
 
 @asynccontextmanager
@@ -90,7 +91,9 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             identity := build_identity_settings(settings), GlobusAuth(identity), state.key_value, secret
         )
         stack.push_async_callback(authenticator.aclose)
-        relay = await open_relay(state, settings.text("RELAY_BASE_URL"), secret, worker_id)
+        former = [key.encode() for key in settings.items("SECRET_KEY_FALLBACKS")]
+        relay_url = settings.text("RELAY_BASE_URL")
+        relay = await open_relay(state, relay_url, secret, worker_id, former_secrets=former)
         stack.push_async_callback(relay.aclose)
         board = Board()
         backends, runner = await stack.enter_async_context(
@@ -134,6 +137,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             presence=Presence(data_dir / "workers", worker_id),
             max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
             metrics_addresses=settings.items("METRICS_ALLOWED_ADDRESSES"),
+            access_log=settings.flag("ACCESS_LOG"),
         )
 
 

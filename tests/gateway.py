@@ -89,6 +89,36 @@ class GatewayServer(Server):
             return False
 
 
+class GunicornServer(GatewayServer):
+    """The documented production command, with the ``gunicorn.conf.py`` that gunicorn finds by itself.
+
+    It needs PostgreSQL and Redis in its environment where it has more than one worker.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *, workers: int = 2, options: str = "") -> None:
+        super().__init__(folder, environment)
+        self._workers = workers
+        self._options = options.split()
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers, the oldest first."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def count_started(self) -> int:
+        """How many workers have said that they serve, since the first start."""
+        return self.log.count("Application startup complete")
+
+    def _spawn(self) -> Process:
+        command = [str(Path(sys.executable).with_name("gunicorn")), "inference_gateway.asgi:application"]
+        command += ["-k", "uvicorn.workers.UvicornWorker", "-b", f"127.0.0.1:{self.port}"]
+        command += ["--workers", str(self._workers), "--log-level", "info", *self._options]
+        started = self.count_started()
+        process = Process(command, self._folder / "gateway.log", cwd=ROOT, env=self.environment)
+        process.wait_until(self._is_ready, timeout_s=60)
+        process.wait_until(lambda: self.count_started() >= started + self._workers, timeout_s=60)
+        return process
+
+
 def federated(pk: int, model: str, *targets: Mapping[str, Any]) -> dict[str, Any]:
     """One fixture row."""
     fields = {"name": f"row {pk}", "target_model_name": model, "targets": list(targets)}

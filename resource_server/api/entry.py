@@ -6,7 +6,6 @@ leaves here in the one error envelope, and every answer carries its request id.
 
 import inspect
 import logging
-import random
 import time
 from contextlib import nullcontext, suppress
 from functools import lru_cache
@@ -23,6 +22,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 from ninja.errors import HttpError, ValidationError
 
+from resource_server.api.access_log import AccessRecord
 from resource_server.api.exchange import ApiRequest, EventStreamResponse
 from resource_server.api.reading import DisconnectWatch, read_body
 from resource_server.api.sending import send_error, send_response, send_stream
@@ -39,6 +39,7 @@ from resource_server.domain.errors import (
     RequestTooLarge,
 )
 from resource_server.domain.operations import Operation
+from resource_server.domain.request_id import CURRENT, make_request_id
 from resource_server.identity.base import Caller
 from resource_server.services.draining import build_refusal
 from resource_server.services.ledger import Entry
@@ -64,12 +65,31 @@ class ApiEntry:
         self._draining = gateway.draining
 
     async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if not self._gateway.access_log:
+            await self._serve(scope, receive, send)
+            return
+        record = AccessRecord(scope, send)
+        try:
+            await self._serve(scope, receive, record.send, record)
+        finally:
+            record.write()
+
+    async def _serve(
+        self,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        record: AccessRecord | None = None,
+    ) -> None:
         received_at = time.perf_counter()
-        request_id = f"req_{random.getrandbits(96):024x}"  # a name, no secret: needs no system call
+        request_id = make_request_id()
+        CURRENT.set(request_id)
         watch = DisconnectWatch(receive)
         try:
             match, path = _find_route(scope)
             entry = self._open_entry(match, scope, request_id, received_at)
+            if record is not None:
+                record.route, record.entry = match.route, entry
             caller = None
             with entry or nullcontext(), self._draining.request():
                 if self._draining.refuses:
