@@ -15,7 +15,7 @@ import requests
 
 from tests.e2e.compute_site import wait_until
 from tests.framework import CHAT, HELD, Framework, running_framework
-from tests.gateway import GunicornServer, build_environment, federated, http_target
+from tests.gateway import GatewayServer, GunicornServer, build_environment, federated, http_target
 from tests.globus_cloud import GlobusCloud
 from tests.personas import ALICE
 from tests.servers.postgres import PostgresAddress
@@ -28,7 +28,7 @@ DONE = "data: [DONE]\n\n"
 class Client:
     """Alice, who asks from threads of her own, with a connection for each request."""
 
-    def __init__(self, gateway: GunicornServer, globus: GlobusCloud) -> None:
+    def __init__(self, gateway: GatewayServer, globus: GlobusCloud) -> None:
         self._url = f"{gateway.base_url}/v1/chat/completions"
         self._headers = {"Authorization": f"Bearer {globus.issue_token(ALICE)}"}
         self._pool = ThreadPoolExecutor(16)
