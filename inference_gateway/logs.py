@@ -72,7 +72,8 @@ def build_logging(environment: Environment) -> dict[str, Any]:
     if environment.text("LOG_FILE"):
         # Several processes append to one file, and each notices when logrotate has moved it.
         handler = {"class": "logging.handlers.WatchedFileHandler", "filename": environment.text("LOG_FILE")}
-    secrets = tuple(environment.text(key.name) for key in KEYS if key.secret)
+    names = [key.name for key in KEYS if key.secret]
+    secrets = [value for name in names for value in (environment.text(name), *environment.items(name))]
     return {
         "version": 1,
         "disable_existing_loggers": False,
