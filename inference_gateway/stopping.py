@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 """How often the others are looked for while there is something to wait for."""
+IDLE_LOOK_EVERY_S = 0.1
+"""The same where nothing is under way."""
 REPLACED_WITHIN_S = 60.0
 """How long a process that is being replaced goes on serving until its successors do."""
 LAST_WORDS_S = 5.0
@@ -104,6 +106,7 @@ class Drain:
         self._pass_on = pass_on
         self._phase = Phase.SERVING
         self._name: str | None = None
+        self._idle_since: float | None = None
 
     async def show_presence(self) -> None:
         """Say that this process serves, once its server listens."""
@@ -119,9 +122,7 @@ class Drain:
         try:
             await self._show(Phase.LISTENING)
             while not await self._is_done(time.monotonic() - began_at):
-                await self._draining.wait(min(LOOK_EVERY_S, max(self._draining.left_s, 0.01)))
-            if self._phase is Phase.DEAF:
-                await self._linger()
+                await self._pause()
         finally:
             logger.info("drain_ended after_s=%.1f left=%d", time.monotonic() - began_at, self._draining.under_way)
             self._listener.bound_shutdown()
@@ -140,22 +141,30 @@ class Drain:
             await self._end()
             return True
         if self._draining.under_way:
+            self._idle_since = None
             return False
+        if self._phase is Phase.DEAF:
+            return self._has_lingered(others)
         # Who keeps the only listener stays for those who gave theirs up: their relayed streams need it.
-        return self._phase is Phase.DEAF or not (is_replaced or Phase.DEAF in others)
+        return not (is_replaced or Phase.DEAF in others)
+
+    def _has_lingered(self, others: set[Phase]) -> bool:
+        """Whether connections without a request have had their time: one may be just on its way."""
+        now = time.monotonic()
+        self._idle_since = self._idle_since or now
+        return Phase.SERVING not in others or now - self._idle_since >= self._listener.linger_s()
+
+    async def _pause(self) -> None:
+        if self._draining.under_way:
+            await self._draining.wait(min(LOOK_EVERY_S, max(self._draining.left_s, 0.01)))
+        else:
+            await asyncio.sleep(IDLE_LOOK_EVERY_S)
 
     async def _end(self) -> None:
         if self._draining.under_way:
             logger.warning("drain_over under_way=%d", self._draining.under_way)
             self._draining.end()
             await self._draining.wait(LAST_WORDS_S)
-
-    async def _linger(self) -> None:
-        """Let connections without a request close themselves: one may be just on its way."""
-        until = time.monotonic() + min(self._listener.linger_s(), self._draining.left_s)
-        while self._listener.linger_s() and time.monotonic() < until:  # noqa: ASYNC110 - nor this
-            await asyncio.sleep(0.05)
-        await self._draining.wait(self._draining.left_s)
 
     async def _show(self, phase: Phase) -> None:
         self._phase = phase

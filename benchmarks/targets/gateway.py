@@ -35,7 +35,14 @@ def start_gateway(programs: Programs, cloud: Cloud, mock: Target) -> list[Target
 def serve_gateway(
     programs: Programs, port: int, cloud: Cloud, rows: Sequence[Mapping[str, Any]], **variables: str
 ) -> Program:
-    """A gateway with these rows in its catalogue, ready. Every key has a value: no ``.env`` changes a figure."""
+    """A gateway with these rows in its catalogue, ready. Raises `BenchmarkError`."""
+    return run_gateway(programs, port, prepare_gateway(programs, port, cloud, rows, **variables))
+
+
+def prepare_gateway(
+    programs: Programs, port: int, cloud: Cloud, rows: Sequence[Mapping[str, Any]], **variables: str
+) -> dict[str, str]:
+    """Load these rows for a gateway at `port`. Its environment: every key has a value, no ``.env`` changes a figure."""
     folder = programs.folder / f"gateway-{port}"
     folder.mkdir()
     environ = {key.name: key.default or "" for key in KEYS if key.reader == "gateway"}
@@ -46,6 +53,11 @@ def serve_gateway(
     fixture.write_text(json.dumps(rows))
     for arguments in (["migrate", "-v0"], ["loaddata", str(fixture)]):
         programs.run([sys.executable, "manage.py", *arguments], environ)
+    return environ
+
+
+def run_gateway(programs: Programs, port: int, environ: Mapping[str, str]) -> Program:
+    """Start what was prepared, and wait until it is ready. Raises `BenchmarkError`."""
     command = build_uvicorn_command("inference_gateway.asgi:application", port)
     program = programs.start(f"gateway-{port}", command, environ, is_target=True)
     program.wait_until(lambda: _is_ready(port))
