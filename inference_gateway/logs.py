@@ -32,7 +32,9 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """The line without its traceback, control characters escaped, with the id of the request being served."""
-        line = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], super().formatMessage(record))
+        line = super().formatMessage(record)
+        if not line.isprintable():
+            line = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], line)
         request_id = CURRENT.get()
         return f"{line} request_id={request_id}" if request_id and "request_id=" not in line else line
 

@@ -71,7 +71,9 @@ class UvicornWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             server.should_exit = server.force_exit = True
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, quit_now)
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=[listener.sock for listener in self.sockets])
+        if server.started and server.force_exit:
+            await server.lifespan.shutdown()  # in haste uvicorn leaves it out, and with it the spool's last drain
 
     def _build_config(self) -> Config:
         tls = self.cfg.ssl_options if self.cfg.is_ssl else {}

@@ -114,8 +114,8 @@ class GunicornServer(GatewayServer):
         command += ["--workers", str(self._workers), "--log-level", "info", *self._options]
         started = self.count_started()
         process = Process(command, self._folder / "gateway.log", cwd=ROOT, env=self.environment)
-        process.wait_until(self._is_ready, timeout_s=60)
-        process.wait_until(lambda: self.count_started() >= started + self._workers, timeout_s=60)
+        process.wait_until(self._is_ready, timeout_s=120)
+        process.wait_until(lambda: self.count_started() >= started + self._workers, timeout_s=120)
         return process
 
 

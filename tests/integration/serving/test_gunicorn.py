@@ -20,6 +20,8 @@ from tests.globus_cloud import GlobusCloud
 from tests.personas import ALICE
 from tests.servers.postgres import PostgresAddress
 
+pytestmark = pytest.mark.timeout(300)  # it starts several processes; on a busy machine that takes its time
+
 WORKERS = 2
 CUT = "cut"
 DONE = "data: [DONE]\n\n"
@@ -110,7 +112,7 @@ def begin_streams(client: Client, framework: Framework, count: int) -> "list[Fut
     """Streams of which the framework has begun each."""
     before = len(framework.bodies)
     streams = client.open_streams(count)
-    assert wait_until(lambda: len(framework.bodies) == before + count, 30)
+    assert wait_until(lambda: len(framework.bodies) == before + count, 60)
     return streams
 
 
@@ -122,7 +124,7 @@ def test_reload_refuses_no_request_and_cuts_no_stream(
     started, old, load = gateway.count_started(), set(gateway.workers()), [client.load(reloaded) for _ in range(3)]
     os.kill(gateway.pid, signal.SIGHUP)
     assert wait_until(lambda: gateway.count_started() == started + WORKERS, 60)
-    assert wait_until(lambda: gateway.log.count("listener_closed") == WORKERS, 30)
+    assert wait_until(lambda: gateway.log.count("listener_closed") == WORKERS, 60)
     assert client.ask().startswith("200 ")
     framework.released.set()
     assert all(stream.result(60).endswith(DONE) for stream in streams)
@@ -150,13 +152,13 @@ def test_killed_worker_cuts_its_own_streams_only_and_is_replaced(
 def test_token_known_to_one_worker_is_known_to_all(gateway: GunicornServer, globus: GlobusCloud) -> None:
     headers = {"Authorization": f"Bearer {globus.issue_token(ALICE)}"}
     for _ in range(20):  # a connection each, so that both workers are asked
-        assert requests.get(f"{gateway.base_url}/whoami", headers=headers, timeout=20).status_code == 200
+        assert requests.get(f"{gateway.base_url}/whoami", headers=headers, timeout=60).status_code == 200
     calls = [call for call in globus.admin.read_ledger("auth") if call["path"].endswith("introspect")]
     assert len(calls) == 1
 
 
 def test_bytes_that_are_no_http_get_the_envelope(gateway: GunicornServer) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as connection:
         connection.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -172,7 +174,7 @@ def test_stop_lets_running_streams_end_and_loses_no_record(
     streams = begin_streams(Client(gateway, globus), framework, 4)
     begun = gateway.log.count("drain_begun")
     os.kill(gateway.pid, signal.SIGTERM)
-    assert wait_until(lambda: gateway.log.count("drain_begun") == begun + WORKERS, 30)
+    assert wait_until(lambda: gateway.log.count("drain_begun") == begun + WORKERS, 60)
     framework.released.set()
     assert all(stream.result(60).endswith(DONE) for stream in streams)
     gateway.wait_stopped()

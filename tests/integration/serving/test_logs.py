@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.framework import CHAT, FAILING, running_framework
 from tests.gateway import GatewayServer, build_environment, federated, http_target
 from tests.globus_cloud import GlobusCloud
 from tests.personas import ALICE
+
+pytestmark = pytest.mark.timeout(300)  # it starts several processes; on a busy machine that takes its time
 
 PROMPT = "a prompt that nobody else should see"
 ACCESS = "resource_server.api.access_log"

@@ -6,12 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.compute_site import wait_until
 from tests.framework import CHAT, HELD, running_framework
 from tests.gateway import GatewayServer, build_environment, federated, http_target
 from tests.globus_cloud import GlobusCloud
 from tests.integration.serving.test_gunicorn import DONE, Client, begin_streams
 from tests.servers.process import Process
+
+pytestmark = pytest.mark.timeout(300)  # it starts several processes; on a busy machine that takes its time
 
 WORKERS = 2
 
@@ -23,8 +27,8 @@ class UvicornWorkers(GatewayServer):
         command = [sys.executable, "-m", "uvicorn", "inference_gateway.asgi:application", "--lifespan", "on"]
         command += ["--port", str(self.port), "--workers", str(WORKERS), "--timeout-worker-healthcheck", "60"]
         process = Process(command, self._folder / "gateway.log", env=self.environment)
-        process.wait_until(lambda: self.log.count("Application startup complete") == WORKERS, timeout_s=60)
-        process.wait_until(self._is_ready, timeout_s=60)
+        process.wait_until(lambda: self.log.count("Application startup complete") == WORKERS, timeout_s=120)
+        process.wait_until(self._is_ready, timeout_s=120)
         return process
 
 
@@ -41,7 +45,7 @@ def test_reload_and_stop_cut_no_stream_and_refuse_no_request(
             streams = begin_streams(client, framework, 4)
             os.kill(gateway.pid, signal.SIGHUP)  # one worker after the other; the first waits for its streams
             assert wait_until(lambda: "drain_begun" in gateway.log, 60)
-            assert wait_until(lambda: "listener_closed" in gateway.log or "drain_ended" in gateway.log, 30)
+            assert wait_until(lambda: "listener_closed" in gateway.log or "drain_ended" in gateway.log, 60)
             assert all(client.ask().startswith("200 ") for _ in range(10))
             framework.released.set()
             assert all(stream.result(60).endswith(DONE) for stream in streams)
@@ -50,7 +54,7 @@ def test_reload_and_stop_cut_no_stream_and_refuse_no_request(
             streams = begin_streams(client, framework, 4)
             begun = gateway.log.count("drain_begun")
             os.kill(gateway.pid, signal.SIGTERM)
-            assert wait_until(lambda: gateway.log.count("drain_begun") == begun + WORKERS, 30)
+            assert wait_until(lambda: gateway.log.count("drain_begun") == begun + WORKERS, 60)
             framework.released.set()
             assert all(stream.result(60).endswith(DONE) for stream in streams)
             gateway.wait_stopped()
