@@ -84,6 +84,17 @@ class Program:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def terminate(self) -> None:
+        """Tell it to end, as an operator does, and do not wait."""
+        self._process.terminate()
+
+    def wait_ended(self, wait_s: float) -> None:
+        """Return when it has ended by itself. Raises `BenchmarkError` after `wait_s` seconds."""
+        try:
+            self._process.wait(wait_s)
+        except subprocess.TimeoutExpired as exc:
+            raise BenchmarkError(f"{self.name} does not end") from exc
+
     def stop(self) -> None:
         """End it, and then what is left of its group."""
         if self._process.poll() is None:

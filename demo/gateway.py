@@ -38,6 +38,7 @@ def build_gateway_environ(port: int, globus: Mapping[str, str]) -> dict[str, str
         "RELAY_BASE_URL": f"{origin(port)}/resource_server/relay",
         "GATEWAY_DATA_DIR": str(layout.DATA),
         "STATUS_INTERVAL_S": STATUS_INTERVAL_S,
+        "DRAIN_S": str(DRAIN_S),
     }
     return build_environ({**defaults, **settings, **globus})
 

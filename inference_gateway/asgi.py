@@ -5,7 +5,6 @@ The API's routes go to a handler without middleware or thread hops; people's pag
 """
 
 import os
-import secrets
 from typing import cast
 
 import django
@@ -15,14 +14,18 @@ from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
 from django.core.management.base import SystemCheckError
+from django.http import Http404
+from django.urls import resolve
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inference_gateway.settings")
 django.setup()
 
 from inference_gateway.lifespan import Lifespan  # noqa: E402 - needs Django's registry
+from resource_server.api.access_log import AccessRecord  # noqa: E402
 from resource_server.api.reading import read_body  # noqa: E402
 from resource_server.api.sending import send_error  # noqa: E402
 from resource_server.domain.errors import ClientGone, GatewayError  # noqa: E402
+from resource_server.domain.request_id import CURRENT, make_request_id  # noqa: E402
 from resource_server.wiring import open_gateway  # noqa: E402
 
 _PEOPLE_CAP_BYTES = 2 * 1024 * 1024
@@ -52,14 +55,20 @@ class Application:
         """Django writes a body of any size to the disk before it knows who sends it: read it here, counted."""
         if f"{scope['path']}/" in _PEOPLE:  # as typed by hand
             scope = {**scope, "path": f"{scope['path']}/"}
+        request_id, record = make_request_id(), AccessRecord(scope, send)
+        CURRENT.set(request_id)
+        record.route = _find_template(scope["path"])
         try:
-            body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)
+            with self._lifespan.under_way():
+                body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)
+                await self._people(scope, _replay(body, receive), record.send)
         except GatewayError as error:
-            await send_error(send, error, f"req_{secrets.token_hex(12)}")
+            await send_error(record.send, error, request_id)
         except ClientGone:
             return
-        else:
-            await self._people(scope, _replay(body, receive), send)
+        finally:
+            if settings.ENVIRONMENT.flag("ACCESS_LOG"):
+                record.write()
 
 
 def _replay(body: bytes, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
@@ -70,6 +79,14 @@ def _replay(body: bytes, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
         return {"type": "http.request", "body": unread.pop(), "more_body": False} if unread else await receive()
 
     return replayed
+
+
+def _find_template(path: str) -> str:
+    """The route's template, without what the path fills in; empty where Django's URLs have none."""
+    try:
+        return resolve(path).route
+    except Http404:
+        return ""
 
 
 def _check() -> None:

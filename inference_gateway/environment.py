@@ -17,6 +17,7 @@ from inference_gateway.parsers import (
     parse_count,
     parse_level,
     parse_list,
+    parse_log_format,
     parse_networks,
     parse_providers,
     parse_seconds,
@@ -60,6 +61,13 @@ KEYS: tuple[Key, ...] = (
         "SECRET_KEY",
         "Signs sessions, relay tickets and cache entries; random, at least 50 characters.",
         None,
+        secret=True,
+    ),
+    Key(
+        "SECRET_KEY_FALLBACKS",
+        "Comma-separated former values of SECRET_KEY, whose sessions and relay tickets are still taken.",
+        "",
+        parse_list,
         secret=True,
     ),
     Key("DEBUG", "True for development only: tracebacks in admin pages, relaxed checks.", "False", parse_bool),
@@ -150,6 +158,9 @@ KEYS: tuple[Key, ...] = (
         "300",
         parse_seconds,
     ),
+    Key(
+        "DRAIN_S", "Seconds for which running answers may go on once the gateway is told to stop.", "900", parse_seconds
+    ),
     Key("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO", parse_level),
     Key(
         "METRICS_ALLOWED_ADDRESSES",
@@ -157,6 +168,9 @@ KEYS: tuple[Key, ...] = (
         "127.0.0.1,::1",
         parse_networks,
     ),
+    Key("LOG_FORMAT", "line, or json: one object per line.", "line", parse_log_format),
+    Key("LOG_FILE", 'File that records are appended to, for logrotate; "" writes them to standard error.', ""),
+    Key("ACCESS_LOG", "Whether each request is logged when it has ended.", "False", parse_bool),
     Key(
         "POSTGRES_DB",
         "Database that the container creates.",

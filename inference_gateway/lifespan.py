@@ -3,12 +3,13 @@
 import gc
 import logging
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 
+from inference_gateway.stopping import draining_on_sigterm
 from resource_server.api.entry import ApiEntry
-from resource_server.telemetry.series import DRAINING
+from resource_server.services.draining import Draining
 from resource_server.wiring import Gateway
 
 logger = logging.getLogger(__name__)
@@ -23,19 +24,24 @@ class Lifespan:
     def __init__(self, open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]]) -> None:
         self._open_gateway = open_gateway
         self.entry: ApiEntry | None = None
+        self._draining: Draining | None = None
+
+    def under_way(self) -> AbstractContextManager[None]:
+        """For as long as a request is answered that does not go through the entry: see `Draining.request`."""
+        return nullcontext() if self._draining is None else self._draining.request()
 
     async def run(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve the lifespan scope until the server stops."""
         await receive()
         try:
-            async with self._open_gateway() as gateway:
+            async with self._open_gateway() as gateway, draining_on_sigterm(gateway.draining, gateway.presence):
                 self.entry = ApiEntry(gateway)
+                self._draining = gateway.draining
                 # What start-up made lives as long as the process: the collector need not walk it again.
                 gc.collect()
                 gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
-                DRAINING.set(to=1)
                 self.entry = None
         except (OSError, ValueError) as exc:  # of the operator's making; its sentence says what to change
             logger.error("startup_failed error=%s: %s", type(exc).__name__, exc)  # noqa: TRY400

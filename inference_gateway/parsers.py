@@ -43,6 +43,13 @@ def parse_level(text: str) -> str:
     return text.upper()
 
 
+def parse_log_format(text: str) -> str:
+    """How log records are written."""
+    if text.lower() not in {"line", "json"}:
+        raise ValueError("write line or json")
+    return text.lower()
+
+
 def parse_list(text: str) -> tuple[str, ...]:
     """Items between commas, semicolons or spaces."""
     return tuple(item for item in _SEPARATORS.split(text) if item)

@@ -16,6 +16,7 @@ ENVIRONMENT: Environment = load_environment()
 DEBUG = ENVIRONMENT.flag("DEBUG")
 # Without a key a development process gets one of its own; production mode refuses to start (resource_server.checks).
 SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or get_random_secret_key()
+SECRET_KEY_FALLBACKS = list(ENVIRONMENT.items("SECRET_KEY_FALLBACKS"))
 ALLOWED_HOSTS = list(ENVIRONMENT.items("ALLOWED_HOSTS"))
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.items("CSRF_TRUSTED_ORIGINS"))
 
@@ -126,4 +127,4 @@ CSRF_COOKIE_SECURE = not DEBUG
 SILENCED_SYSTEM_CHECKS = ["security.W008"]  # the redirect to HTTPS is nginx's
 
 LOGGING_CONFIG = "logging.config.dictConfig"
-LOGGING = build_logging(ENVIRONMENT.text("LOG_LEVEL"))
+LOGGING = build_logging(ENVIRONMENT)

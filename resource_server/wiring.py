@@ -26,10 +26,12 @@ from resource_server.relay.relay import open_relay
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.controller import Controller
 from resource_server.services.database import DatabaseThread
+from resource_server.services.draining import Draining
 from resource_server.services.gauges import GatewayCollector, open_telemetry
 from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
+from resource_server.services.presence import Presence
 from resource_server.services.public_status import PublicStatus
 from resource_server.services.routing import Routing
 from resource_server.services.standings import build_reported
@@ -56,9 +58,12 @@ class Gateway:
     relay: Relay
     state: State
     accounting: Accounting
+    draining: Draining
+    presence: Presence
     max_body_bytes: int
     metrics_addresses: AddressList
     telemetry: Telemetry
+    access_log: bool
 
 
 @asynccontextmanager
@@ -90,7 +95,9 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             identity := build_identity_settings(settings), GlobusAuth(identity), state.key_value, secret
         )
         stack.push_async_callback(authenticator.aclose)
-        relay = await open_relay(state, settings.text("RELAY_BASE_URL"), secret, worker_id)
+        former = [key.encode() for key in settings.items("SECRET_KEY_FALLBACKS")]
+        relay_url = settings.text("RELAY_BASE_URL")
+        relay = await open_relay(state, relay_url, secret, worker_id, former_secrets=former)
         stack.push_async_callback(relay.aclose)
         board = Board()
         backends, runner = await stack.enter_async_context(
@@ -120,9 +127,11 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             asks=settings.flag("CONTROLLER_EMBEDDED"),
         )
         background.start("controller", controller.run())
+        draining = Draining(settings.number("DRAIN_S"))
+        hold_max_s = settings.number("HOLD_MAX_S")
         yield Gateway(
             authenticator=authenticator,
-            inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=settings.number("HOLD_MAX_S")),
+            inference=Inference(catalogue, backends, Unlimited(), routing, hold_max_s=hold_max_s, draining=draining),
             ledger=Ledger(accounting.record),
             models=Models(catalogue, routing),
             public_status=PublicStatus(catalogue, routing, board),
@@ -132,9 +141,12 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             relay=relay,
             state=state,
             accounting=accounting,
+            draining=draining,
+            presence=Presence(data_dir / "workers", worker_id),
             max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
             metrics_addresses=AddressList(settings.items("METRICS_ALLOWED_ADDRESSES")),
             telemetry=telemetry,
+            access_log=settings.flag("ACCESS_LOG"),
         )
 
 

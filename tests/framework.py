@@ -36,6 +36,8 @@ COMPLAINING = "test/complaining"
 """Sends an in-band error in the middle of a stream."""
 STALLING = "test/stalling"
 """Falls silent in the middle of a stream."""
+HELD = "test/held"
+"""As `SLOW`, streamed or not, until `Framework.released` is set; then answers as `CHAT` does."""
 LONG = "test/long"
 """Any model whose name begins so takes a second, token by token if streamed, and then answers as `CHAT` does."""
 MODELS = (CHAT, SLOW, SILENT, FAILING, BUSY, PICKY, GARBAGE, TRUNCATED, UNFINISHED, COMPLAINING, STALLING)
@@ -52,6 +54,7 @@ class Framework:
         bodies: every body received, in order.
         cut_at: `time.monotonic()` of every answer that the other side cut.
         tokens_sent: tokens of slow streams that left this server.
+        released: lets answers of `HELD` come to their end.
     """
 
     url: str = ""
@@ -59,6 +62,7 @@ class Framework:
     headers: list[dict[str, str]] = field(default_factory=list)
     cut_at: list[float] = field(default_factory=list)
     tokens_sent: int = 0
+    released: threading.Event = field(default_factory=threading.Event)
 
 
 Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
@@ -121,6 +125,8 @@ class Handlers:
     async def _whole(self, body: dict[str, Any]) -> web.StreamResponse:
         if body["model"].startswith(LONG):
             await asyncio.sleep(1)
+        while body["model"] == HELD and not self._framework.released.is_set():  # noqa: ASYNC110 - set by a thread
+            await asyncio.sleep(0.05)
         message = {"role": "assistant", "content": "".join(WORDS)}
         return web.json_response(
             {
@@ -143,6 +149,8 @@ class Handlers:
                 await self._drip(response, model)
             if model.startswith(LONG):
                 await self._drip(response, model, tokens=20)
+            while model == HELD and not self._framework.released.is_set():
+                await self._drip(response, model, tokens=1)
             for word in WORDS:
                 await response.write(chunk(model, {"content": word}))
             await self._end(request, response, body)

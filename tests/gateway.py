@@ -22,6 +22,7 @@ def build_environment(globus: GlobusCloud, data_dir: Path, **variables: str) -> 
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "inference_gateway.settings",
         "DEBUG": "True",
+        "DRAIN_S": "5",  # a stop waits for streams that never end
         "GATEWAY_DATA_DIR": str(data_dir),
         "PGHOST": "",
         "REDIS_URL": "",
@@ -47,6 +48,18 @@ class GatewayServer(Server):
         """What the gateway has said so far."""
         path = self._folder / "gateway.log"
         return path.read_text() if path.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """The process id. Raises `ServerFailed` before it was started."""
+        if self._process is None:
+            raise ServerFailed("the gateway was not started")
+        return self._process.pid
+
+    def wait_stopped(self, timeout_s: float = 60) -> None:
+        """Return when the process has ended, however. Raises `ServerFailed` after `timeout_s` seconds."""
+        if self._process is not None:
+            self._process.wait_ended(timeout_s)
 
     def manage(self, *arguments: str) -> str:
         """Run ``manage.py`` and return its output. Raises `ServerFailed` with what it said."""
@@ -74,6 +87,36 @@ class GatewayServer(Server):
             return requests.get(f"{self.base_url}/ready", timeout=2).ok
         except requests.RequestException:
             return False
+
+
+class GunicornServer(GatewayServer):
+    """The documented production command, with the ``gunicorn.conf.py`` that gunicorn finds by itself.
+
+    It needs PostgreSQL and Redis in its environment where it has more than one worker.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], *, workers: int = 2, options: str = "") -> None:
+        super().__init__(folder, environment)
+        self._workers = workers
+        self._options = options.split()
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers, the oldest first."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def count_started(self) -> int:
+        """How many workers have said that they serve, since the first start."""
+        return self.log.count("Application startup complete")
+
+    def _spawn(self) -> Process:
+        command = [str(Path(sys.executable).with_name("gunicorn")), "inference_gateway.asgi:application"]
+        command += ["-k", "uvicorn.workers.UvicornWorker", "-b", f"127.0.0.1:{self.port}"]
+        command += ["--workers", str(self._workers), "--log-level", "info", *self._options]
+        started = self.count_started()
+        process = Process(command, self._folder / "gateway.log", cwd=ROOT, env=self.environment)
+        process.wait_until(self._is_ready, timeout_s=120)
+        process.wait_until(lambda: self.count_started() >= started + self._workers, timeout_s=120)
+        return process
 
 
 def federated(pk: int, model: str, *targets: Mapping[str, Any]) -> dict[str, Any]:

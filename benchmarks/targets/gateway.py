@@ -17,6 +17,7 @@ from benchmarks.targets.peers import build_uvicorn_command
 from benchmarks.targets.target import Target
 from inference_gateway.environment import KEYS
 
+APPLICATION = "inference_gateway.asgi:application"
 UNARY = "simulated/unary"
 _SIMULATED = {PACED: "simulated/paced", SLOW: "simulated/slow"}
 CHAT_PATH = "/resource_server/v1/chat/completions"
@@ -38,10 +39,17 @@ def serve_gateway(
     cloud: Cloud,
     rows: Sequence[Mapping[str, Any]],
     *,
-    application: str = "inference_gateway.asgi:application",
+    application: str = APPLICATION,
     **variables: str,
 ) -> Program:
-    """A gateway with these rows in its catalogue, ready. Every key has a value: no ``.env`` changes a figure."""
+    """A gateway with these rows in its catalogue, ready. Raises `BenchmarkError`."""
+    return run_gateway(programs, port, prepare_gateway(programs, port, cloud, rows, **variables), application)
+
+
+def prepare_gateway(
+    programs: Programs, port: int, cloud: Cloud, rows: Sequence[Mapping[str, Any]], **variables: str
+) -> dict[str, str]:
+    """Load these rows for a gateway at `port`. Its environment: every key has a value, no ``.env`` changes a figure."""
     folder = programs.folder / f"gateway-{port}"
     folder.mkdir()
     environ = {key.name: key.default or "" for key in KEYS if key.reader == "gateway"}
@@ -52,6 +60,11 @@ def serve_gateway(
     fixture.write_text(json.dumps(rows))
     for arguments in (["migrate", "-v0"], ["loaddata", str(fixture)]):
         programs.run([sys.executable, "manage.py", *arguments], environ)
+    return environ
+
+
+def run_gateway(programs: Programs, port: int, environ: Mapping[str, str], application: str = APPLICATION) -> Program:
+    """Start what was prepared, and wait until it is ready. Raises `BenchmarkError`."""
     command = build_uvicorn_command(application, port)
     program = programs.start(f"gateway-{port}", command, environ, is_target=True)
     program.wait_until(lambda: _is_ready(port))

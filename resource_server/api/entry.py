@@ -6,7 +6,6 @@ leaves here in the one error envelope, and every answer carries its request id.
 
 import inspect
 import logging
-import random
 import time
 from contextlib import nullcontext, suppress
 from functools import lru_cache
@@ -23,6 +22,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 from ninja.errors import HttpError, ValidationError
 
+from resource_server.api.access_log import AccessRecord
 from resource_server.api.exchange import ApiRequest, EventStreamResponse
 from resource_server.api.reading import DisconnectWatch, read_body
 from resource_server.api.sending import send_error, send_response, send_stream
@@ -39,7 +39,9 @@ from resource_server.domain.errors import (
     RequestTooLarge,
 )
 from resource_server.domain.operations import Operation
+from resource_server.domain.request_id import CURRENT, make_request_id
 from resource_server.identity.base import Caller
+from resource_server.services.draining import build_refusal
 from resource_server.services.ledger import Entry
 from resource_server.services.metrics import count_error
 from resource_server.wiring import Gateway
@@ -52,6 +54,7 @@ _MAX_CACHED = 500
 _RELAY_PREFIX = "/resource_server/relay/"
 _RELAY_CAP_BYTES = 1024 * 1024
 _OTHER_CAP_BYTES = 64 * 1024
+_OPERATORS_ROUTES = frozenset({"health", "ready", "status", "metrics"})
 
 
 class ApiEntry:
@@ -59,16 +62,38 @@ class ApiEntry:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._draining = gateway.draining
 
     async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if not self._gateway.access_log:
+            await self._serve(scope, receive, send)
+            return
+        record = AccessRecord(scope, send)
+        try:
+            await self._serve(scope, receive, record.send, record)
+        finally:
+            record.write()
+
+    async def _serve(
+        self,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        record: AccessRecord | None = None,
+    ) -> None:
         received_at = time.perf_counter()
-        request_id = f"req_{random.getrandbits(96):024x}"  # a name, no secret: needs no system call
+        request_id = make_request_id()
+        CURRENT.set(request_id)
         watch = DisconnectWatch(receive)
         try:
             match, path = _find_route(scope)
             entry = self._open_entry(match, scope, request_id, received_at)
+            if record is not None:
+                record.route, record.entry = match.route, entry
             caller = None
-            with entry or nullcontext():
+            with entry or nullcontext(), self._draining.request():
+                if self._draining.refuses:
+                    await _refuse_new(match, scope, receive)
                 if entry is not None:
                     caller = await self._identify(scope, receive)
                     entry.principal = caller.principal
@@ -78,18 +103,19 @@ class ApiEntry:
                 request.resolver_match, request.entry, request.caller = match, entry, caller
                 request.authenticated_at = identified_at
                 async with watch:
-                    await _respond(match, request, send)
+                    await self._respond(match, request, send)
         except ClientGone:
             logger.info("client_gone request_id=%s", request_id)
         except AnswerCut:
             logger.info("answer_cut request_id=%s", request_id)  # returning without the last bytes cuts the connection
         except GatewayError as error:
             _note(error, request_id, scope)
-            await send_error(send, error, request_id)
+            await send_error(send, error, request_id, closing=self._draining.is_begun)
         except Exception:
             # The outermost edge: whatever this is, the client gets the envelope and the log gets the traceback.
             logger.exception("internal_error request_id=%s", request_id)
-            await send_error(send, GatewayError(f"Internal error. Quote {request_id} to the operators."), request_id)
+            failure = GatewayError(f"Internal error. Quote {request_id} to the operators.")
+            await send_error(send, failure, request_id, closing=self._draining.is_begun)
 
     def _open_entry(self, match: ResolverMatch, scope: HTTPScope, request_id: str, received_at: float) -> Entry | None:
         """The record of a request for inference: it begins here, because not every one reaches its view."""
@@ -107,8 +133,7 @@ class ApiEntry:
         try:
             return await self._gateway.authenticator.authenticate(authorization, address)
         except GatewayError:
-            with suppress(RequestTooLarge, DeadlineExceeded):
-                await read_body(scope, receive, 0)
+            await _discard_body(scope, receive)
             raise
 
     def _cap_bytes(self, path: str, entry: Entry | None) -> int:
@@ -126,6 +151,32 @@ class ApiEntry:
         request.received_at = received_at
         _check_host(request.META.get("HTTP_HOST", ""))
         return request
+
+    async def _respond(self, match: ResolverMatch, request: ApiRequest, send: ASGISendCallable) -> None:
+        response = await _call_view(match, request)
+        if isinstance(response, EventStreamResponse):
+            await send_stream(send, response, request.request_id, closing=self._draining.is_begun)
+            return
+        if not isinstance(response, HttpResponse):
+            raise TypeError(f"the API has no use for a {type(response).__name__}")
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            raise MethodNotAllowed(
+                f"{request.method} is not allowed here.", headers={"allow": response.headers.get("Allow", "")}
+            )
+        await send_response(send, response, request.request_id, closing=self._draining.is_begun)
+
+
+async def _discard_body(scope: HTTPScope, receive: ASGIReceiveCallable) -> None:
+    """Take a refused request's body off the wire: a client that is cut off while it sends sees no answer."""
+    with suppress(RequestTooLarge, DeadlineExceeded):
+        await read_body(scope, receive, 0)
+
+
+async def _refuse_new(match: ResolverMatch, scope: HTTPScope, receive: ASGIReceiveCallable) -> None:
+    """Raise what a new request hears while the process stops; answers under way, and probes, need their routes."""
+    if not scope["path"].startswith(_RELAY_PREFIX) and match.url_name not in _OPERATORS_ROUTES:
+        await _discard_body(scope, receive)
+        raise build_refusal()
 
 
 def _note(error: GatewayError, request_id: str, scope: HTTPScope) -> None:
@@ -164,20 +215,6 @@ def _is_known_host(host: str) -> bool:
 def _check_host(host: str) -> None:
     if len(host) > _MAX_CACHED or not _is_known_host(host):
         raise InvalidValue("The Host header names a host that this gateway does not serve (ALLOWED_HOSTS).")
-
-
-async def _respond(match: ResolverMatch, request: ApiRequest, send: ASGISendCallable) -> None:
-    response = await _call_view(match, request)
-    if isinstance(response, EventStreamResponse):
-        await send_stream(send, response, request.request_id)
-        return
-    if not isinstance(response, HttpResponse):
-        raise TypeError(f"the API has no use for a {type(response).__name__}")
-    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        raise MethodNotAllowed(
-            f"{request.method} is not allowed here.", headers={"allow": response.headers.get("Allow", "")}
-        )
-    await send_response(send, response, request.request_id)
 
 
 async def _call_view(match: ResolverMatch, request: ApiRequest) -> HttpResponseBase:

@@ -12,17 +12,20 @@ from resource_server.state.patience import Patience
 
 UNREAD_TIMEOUT_S = 60.0
 """How long a client may leave unread what was sent."""
+_CLOSE = (b"connection", b"close")
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
-async def send_response(send: ASGISendCallable, response: HttpResponse, request_id: str) -> None:
-    """A whole answer."""
+async def send_response(
+    send: ASGISendCallable, response: HttpResponse, request_id: str, *, closing: bool = False
+) -> None:
+    """A whole answer; `closing` where the connection takes no further request."""
     body = response.content
     headers = [*_encode(response), (b"content-length", str(len(body)).encode()), (b"x-request-id", request_id.encode())]
-    await _send(send, response.status_code, headers, body)
+    await _send(send, response.status_code, [*headers, *_close_if(closing)], body)
 
 
-async def send_error(send: ASGISendCallable, error: GatewayError, request_id: str) -> None:
+async def send_error(send: ASGISendCallable, error: GatewayError, request_id: str, *, closing: bool = False) -> None:
     """A failure in its envelope. If the answer has begun, the server cuts the connection, which is the honest end."""
     body = error.encode()
     headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
@@ -31,10 +34,12 @@ async def send_error(send: ASGISendCallable, error: GatewayError, request_id: st
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
     ]
-    await _send(send, error.http_status, headers, body)
+    await _send(send, error.http_status, [*headers, *_close_if(closing)], body)
 
 
-async def send_stream(send: ASGISendCallable, response: EventStreamResponse, request_id: str) -> None:
+async def send_stream(
+    send: ASGISendCallable, response: EventStreamResponse, request_id: str, *, closing: bool = False
+) -> None:
     """Events as they come; the stream is closed whatever happens.
 
     Raises:
@@ -42,7 +47,7 @@ async def send_stream(send: ASGISendCallable, response: EventStreamResponse, req
     """
     patience = Patience()
     try:
-        headers = [*_encode(response), (b"x-request-id", request_id.encode())]
+        headers = [*_encode(response), (b"x-request-id", request_id.encode()), *_close_if(closing)]
         await send(_start(response.status_code, headers))
         async for data in response.stream:
             # The server makes us wait here as soon as it holds more than a client reads (64 KiB under uvicorn).
@@ -55,6 +60,10 @@ async def send_stream(send: ASGISendCallable, response: EventStreamResponse, req
     finally:
         patience.close()
         await response.stream.aclose()
+
+
+def _close_if(closing: bool) -> tuple[tuple[bytes, bytes], ...]:  # noqa: FBT001 - a value, no switch
+    return (_CLOSE,) if closing else ()
 
 
 async def _send(send: ASGISendCallable, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:

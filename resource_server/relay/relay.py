@@ -1,5 +1,7 @@
 """The relay of one worker: its own streams, and a line to the workers that own the others."""
 
+from collections.abc import Sequence
+
 from resource_server.relay import replies
 from resource_server.relay.base import IngestReply, Relay
 from resource_server.relay.envelopes import is_worker_id
@@ -63,8 +65,14 @@ class WorkerRelay:
             await self._peers.aclose()
 
 
-async def open_relay(
-    state: State, base_url: str, secret: bytes, worker_id: str, limits: RelayLimits | None = None
+async def open_relay(  # noqa: PLR0913 - two of them have defaults
+    state: State,
+    base_url: str,
+    secret: bytes,
+    worker_id: str,
+    limits: RelayLimits | None = None,
+    *,
+    former_secrets: Sequence[bytes] = (),
 ) -> Relay:
     """The relay of this worker.
 
@@ -73,6 +81,7 @@ async def open_relay(
         base_url: where compute nodes reach the relay, ending in ``/resource_server/relay``.
         secret: the master secret, the same for all workers; the key of the tickets is derived from it.
         worker_id: unique, and new at every start: 1 to 64 letters, digits, ``_``, ``-``.
+        former_secrets: master secrets that this one replaced: another worker may still issue tickets under one.
         limits: caps; the defaults suit a worker with 1 GB of memory.
 
     Raises:
@@ -80,7 +89,7 @@ async def open_relay(
     """
     if not is_worker_id(worker_id):
         raise ValueError("a worker id has 1 to 64 letters, digits, '_' or '-'")
-    tickets = Tickets(secret)
+    tickets = Tickets(secret, former_secrets)
     streams = LocalStreams(base_url, tickets, worker_id, limits or RelayLimits())
     peers = Peers(state, worker_id, streams) if state.shared else None
     if peers is not None:

@@ -10,6 +10,7 @@ from resource_server.domain.errors import DeadlineExceeded, GatewayError, Stream
 from resource_server.domain.ranking import Candidate
 from resource_server.domain.sse import DONE, StreamTap, comment, error_event
 from resource_server.services.attempts import Attempts, Begun
+from resource_server.services.draining import Draining, build_interruption
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,15 @@ class AnswerStream:
     """
 
     def __init__(
-        self, attempts: Attempts, on_end: Callable[[StreamTap | None, GatewayError | None, bool], None]
+        self,
+        attempts: Attempts,
+        on_end: Callable[[StreamTap | None, GatewayError | None, bool], None],
+        draining: Draining,
     ) -> None:
         self._attempts = attempts
+        self._draining = draining
         self._announced = attempts.current
+        self._described = False
         self._opening = asyncio.create_task(attempts.first_content(), name="open stream")
         self._on_end = on_end
         self._begun: Begun | None = None
@@ -81,23 +87,20 @@ class AnswerStream:
             await self._attempts.close(self._begun.upstream)
 
     async def _produce(self) -> AsyncGenerator[bytes, None]:
-        while True:
-            if self._attempts.current is not self._announced:
-                self._announced = self._attempts.current
-                target = self._announced.place.target
-                yield comment(f"moved to {target.cluster}/{target.framework}")
-            if self._opening.done():
-                break
-            yield comment(self._attempts.describe())
-            await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
         failure: GatewayError | None = None
         try:
+            while (news := await self._await_content()) is not None:
+                yield news
             begun = self._begun = self._opening.result()
             yield begun.head
             self._heard_at = time.monotonic()
             while (data := await self._receive(begun)) is not None:
                 if data:
                     yield data
+        except asyncio.CancelledError:
+            if not self._draining.has_cancelled():
+                raise
+            failure = build_interruption()
         except StreamInterrupted as error:
             self._attempts.note_broken()
             failure = error
@@ -110,6 +113,20 @@ class AnswerStream:
         # The account is settled before the last bytes go: what a client has seen complete is on record.
         self._end(failure)
         yield DONE if failure is None else error_event(failure)
+
+    async def _await_content(self) -> bytes | None:
+        """A comment while nothing has begun: at once what the request waits for, later whether it still does."""
+        if self._described:
+            await asyncio.wait({self._opening}, timeout=HEARTBEAT_S)
+            self._described = False
+        if self._attempts.current is not self._announced:
+            self._announced = self._attempts.current
+            target = self._announced.place.target
+            return comment(f"moved to {target.cluster}/{target.framework}")
+        if self._opening.done():
+            return None
+        self._described = True
+        return comment(self._attempts.describe())
 
     async def _receive(self, begun: Begun) -> bytes | None:
         """What may go to the client next, perhaps nothing; `None` at the honest end. Raises the stream's error."""

@@ -8,6 +8,7 @@ from resource_server.domain.networks import AddressList
 from resource_server.domain.replies import Reply
 from resource_server.identity.base import Authenticator
 from resource_server.services.catalogue import Catalogue
+from resource_server.services.draining import Draining
 from resource_server.state.base import State
 from resource_server.telemetry.telemetry import Telemetry
 from resource_server.telemetry.text import CONTENT_TYPE
@@ -21,9 +22,9 @@ def describe_health() -> Reply:
 
 
 def describe_readiness(
-    catalogue: Catalogue, state: State, accounting: Accounting, authenticator: Authenticator
+    catalogue: Catalogue, state: State, accounting: Accounting, authenticator: Authenticator, draining: Draining
 ) -> Reply:
-    """503 without a catalogue; what is degraded is named, with 200, because requests are still served."""
+    """503 while draining or without a catalogue; what is degraded is named, with 200: requests are still served."""
     degraded = [
         name
         for name, is_degraded in (
@@ -34,10 +35,9 @@ def describe_readiness(
         if is_degraded
     ]
     degraded += authenticator.failing()
-    if not catalogue.is_ready():
-        return Reply(
-            orjson.dumps({"status": "unavailable", "degraded": degraded}), status=503, headers={"retry-after": "5"}
-        )
+    if draining.is_begun or not catalogue.is_ready():
+        status = "draining" if draining.is_begun else "unavailable"
+        return Reply(orjson.dumps({"status": status, "degraded": degraded}), status=503, headers={"retry-after": "5"})
     return Reply(orjson.dumps({"status": "degraded" if degraded else "ok", "degraded": degraded}))
 
 

@@ -21,6 +21,7 @@ from resource_server.services.answer_stream import AnswerStream
 from resource_server.services.approach import Approach
 from resource_server.services.attempts import Attempts, WholeAnswer
 from resource_server.services.catalogue import Catalogue
+from resource_server.services.draining import Draining
 from resource_server.services.ledger import CLIENT_LEFT, Entry
 from resource_server.services.maintenance import build_gone
 from resource_server.services.patient_answer import PatientAnswer
@@ -69,9 +70,10 @@ class Inference:
 
     Args:
         hold_max_s: how long a request may be held for a model that is not hot.
+        draining: what ends requests that outlast the drain.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators, all injected
         self,
         catalogue: Catalogue,
         backends: Mapping[str, Backend],
@@ -79,16 +81,18 @@ class Inference:
         routing: Routing,
         *,
         hold_max_s: float = HOLD_MAX_S,
+        draining: Draining | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._backends = backends
         self._limits = limits
         self._routing = routing
         self._hold_max_s = hold_max_s
+        self._draining = draining or Draining(0)
 
     async def answer(self, caller: Caller, request: InferenceRequest) -> Reply | StreamReply:
         """The whole answer, or one that streams. Raises `GatewayError`; either way one entry is on record."""
-        with request.entry as entry:
+        with request.entry as entry, self._draining.told():
             entry.principal = caller.principal
             body = parse_body(request.body, request.operation)
             entry.model, entry.stream = body.model, body.stream
@@ -136,7 +140,7 @@ class Inference:
                 cancelled=status == CLIENT_LEFT,
             )
 
-        held = PatientAnswer(attempts, end)
+        held = PatientAnswer(attempts, end, self._draining)
         try:
             answer = await held.begin()
         finally:
@@ -161,7 +165,7 @@ class Inference:
             status = CLIENT_LEFT if left else HTTPStatus.OK
             entry.close(status, usage=usage, estimated=estimated, error_code=code, cancelled=left)
 
-        stream = AnswerStream(attempts, end)
+        stream = AnswerStream(attempts, end, self._draining)
         try:
             is_hot = attempts.current.state is ModelState.HOT
             await stream.begin(FIRST_EVENT_WAIT_S if is_hot else HELD_EVENT_WAIT_S)

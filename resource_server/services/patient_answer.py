@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from resource_server.domain.errors import AnswerCut, GatewayError
 from resource_server.services.attempts import Attempts, WholeAnswer
+from resource_server.services.draining import Draining, build_refusal
 
 SILENT_S = 20.0
 """After so long the client gets a status and a first space, lest somebody on the way think the connection dead."""
@@ -18,7 +19,13 @@ class PatientAnswer:
     client left.
     """
 
-    def __init__(self, attempts: Attempts, on_end: Callable[[WholeAnswer | None, GatewayError | None], None]) -> None:
+    def __init__(
+        self,
+        attempts: Attempts,
+        on_end: Callable[[WholeAnswer | None, GatewayError | None], None],
+        draining: Draining,
+    ) -> None:
+        self._draining = draining
         self._answering = asyncio.create_task(attempts.whole_answer(), name="answer held request")
         self._on_end = on_end
         self._ended = False
@@ -54,11 +61,16 @@ class PatientAnswer:
         self._end(None, None)
 
     async def _produce(self) -> AsyncGenerator[bytes, None]:
-        while not self._answering.done():
-            yield b" "
-            await asyncio.wait({self._answering}, timeout=HEARTBEAT_S)
         try:
+            while not self._answering.done():
+                yield b" "
+                await asyncio.wait({self._answering}, timeout=HEARTBEAT_S)
             answer = self._answering.result()
+        except asyncio.CancelledError as cancelled:
+            if not self._draining.has_cancelled():
+                raise
+            self._end(None, build_refusal())
+            raise AnswerCut from cancelled
         except GatewayError as error:
             self._end(None, error)
             raise AnswerCut from error

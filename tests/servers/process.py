@@ -85,6 +85,13 @@ class Process:
         if self._process.wait(timeout_s) != 0:
             raise self._failure("failed")
 
+    def wait_ended(self, timeout_s: float = 60) -> None:
+        """Return when the process has ended, with whatever status. Raises `ServerFailed`."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired as exc:
+            raise self._failure("does not end") from exc
+
     def stop(self, stop_signal: signal.Signals = signal.SIGTERM, *, timeout_s: float = 10) -> None:
         """Send `stop_signal` and wait for the end; kill what does not end in time. Harmless when it has ended."""
         if self.is_running:

@@ -1,13 +1,18 @@
 """``manage.py runserver`` on ASGI: Django's own is WSGI, which knows no lifespan and swallows streams."""
 
 import argparse
+import os
 import re
 from typing import Any
 
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError
 
+from inference_gateway.protocol import EnvelopeProtocol
+
 MAX_PORT = 65535
+RELOAD_DRAIN_S = "5"
+"""Whoever saves a file does not want to wait for streams that still run."""
 _ADDRESS = re.compile(r"(?:(?P<host>[^:\[\]]+|\[[0-9a-fA-F:]+\]):)?(?P<port>\d{1,5})")
 
 
@@ -25,11 +30,14 @@ class Command(BaseCommand):
         match = _ADDRESS.fullmatch(options["addrport"])
         if match is None or not 0 < int(match["port"]) <= MAX_PORT:
             raise CommandError(f"{options['addrport']!r} is not a port or address:port.")
+        if not options["noreload"]:
+            os.environ.setdefault("DRAIN_S", RELOAD_DRAIN_S)  # the serving process is another one, which reads it anew
         uvicorn.run(
             "inference_gateway.asgi:application",
             host=(match["host"] or "127.0.0.1").strip("[]"),
             port=int(match["port"]),
             reload=not options["noreload"],
+            http=EnvelopeProtocol,
             lifespan="on",
             server_header=False,
             timeout_graceful_shutdown=5,

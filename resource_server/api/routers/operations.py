@@ -21,7 +21,9 @@ async def ready(request: HttpRequest) -> HttpResponseBase:
     """503 only while this process cannot serve inference; dependencies that are down show as degraded."""
     gateway = api_request(request).gateway
     return build_response(
-        describe_readiness(gateway.catalogue, gateway.state, gateway.accounting, gateway.authenticator)
+        describe_readiness(
+            gateway.catalogue, gateway.state, gateway.accounting, gateway.authenticator, gateway.draining
+        )
     )
 
 

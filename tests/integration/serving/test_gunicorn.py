@@ -1,130 +1,181 @@
-"""Several workers under gunicorn, as documented for production: a stop drains, a killed worker harms only its own."""
+"""Several workers under gunicorn, as documented for production: stops and reloads cost nobody an answer."""
 
 import os
 import signal
-import sys
+import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 import requests
 
-from tests.framework import CHAT, LONG, running_framework
-from tests.gateway import GatewayServer, build_environment, federated, http_target
+from tests.e2e.compute_site import wait_until
+from tests.framework import CHAT, HELD, Framework, running_framework
+from tests.gateway import GatewayServer, GunicornServer, build_environment, federated, http_target
 from tests.globus_cloud import GlobusCloud
 from tests.personas import ALICE
 from tests.servers.postgres import PostgresAddress
-from tests.servers.process import Process
+
+pytestmark = pytest.mark.timeout(300)  # it starts several processes; on a busy machine that takes its time
 
 WORKERS = 2
+CUT = "cut"
+DONE = "data: [DONE]\n\n"
 
 
-class Gunicorn(GatewayServer):
-    """The documented command; `master` is its process."""
+class Client:
+    """Alice, who asks from threads of her own, with a connection for each request."""
 
-    master: Process
+    def __init__(self, gateway: GatewayServer, globus: GlobusCloud) -> None:
+        self._url = f"{gateway.base_url}/v1/chat/completions"
+        self._headers = {"Authorization": f"Bearer {globus.issue_token(ALICE)}"}
+        self._pool = ThreadPoolExecutor(16)
 
-    def _spawn(self) -> Process:
-        command = [sys.executable, "-m", "gunicorn", "inference_gateway.asgi:application", "--workers", str(WORKERS)]
-        command += ["-k", "uvicorn.workers.UvicornWorker", "-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "20"]
-        self.master = Process(command, self._folder / "gateway.log", env=self.environment)
-        self.master.wait_until(self._is_ready, timeout_s=40)
-        self.master.wait_until(lambda: self.log.count("Application startup complete") >= WORKERS)
-        return self.master
+    def ask(self, model: str = CHAT, *, stream: bool = False) -> str:
+        """The status and the whole text, or `CUT`."""
+        body = {"model": model, "messages": [{"role": "user", "content": "x"}], "stream": stream}
+        try:
+            response = requests.post(self._url, json=body, headers=self._headers, timeout=60)
+        except requests.RequestException:
+            return CUT
+        return f"{response.status_code} {response.text}"
 
-    def workers(self) -> list[int]:
-        """Process ids of the workers."""
-        children = Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+    def ask_often(self, until: threading.Event) -> list[str]:
+        """Ask again and again; what went wrong."""
+        failures = []
+        while not until.is_set():
+            answer = self.ask()
+            if not answer.startswith("200 "):
+                failures.append(answer)
+        return failures
+
+    def open_streams(self, count: int) -> "list[Future[str]]":
+        return [self._pool.submit(self.ask, HELD, stream=True) for _ in range(count)]
+
+    def load(self, until: threading.Event) -> "Future[list[str]]":
+        return self._pool.submit(self.ask_often, until)
+
+
+@pytest.fixture(scope="module")
+def running(
+    globus_session: GlobusCloud,
+    postgres: PostgresAddress,
+    redis_session_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[GunicornServer, Framework]]:
+    """One gateway for all tests of this file, of which the last stops it."""
+    folder, name = tmp_path_factory.mktemp("gunicorn"), f"test_{uuid.uuid4().hex}"
+    variables = {**postgres.environment(name), "REDIS_URL": redis_session_url, "DRAIN_S": "120"}
+    gateway = GunicornServer(folder, build_environment(globus_session, folder, **variables), workers=WORKERS)
+    with (
+        psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection,
+        running_framework() as framework,
+    ):
+        connection.execute(f"CREATE DATABASE {name}")
+        gateway.manage("migrate", "-v0")
+        rows = [federated(pk, model, http_target(model, framework.url)) for pk, model in enumerate((CHAT, HELD), 1)]
+        gateway.load(rows)
+        with gateway:
+            yield gateway, framework
+            framework.released.set()
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def gateway(
-    tmp_path: Path,
-    globus: GlobusCloud,
-    postgres: PostgresAddress,
-    create_database: Callable[[], dict[str, str]],
-    redis_url: str,
-) -> Iterator[Gunicorn]:
-    variables = {**create_database(), "REDIS_URL": redis_url, "WEB_CONCURRENCY": str(WORKERS)}
-    with running_framework() as framework:
-        gateway = Gunicorn(tmp_path, build_environment(globus, tmp_path, **variables))
-        gateway.manage("migrate", "-v0")
-        gateway.load([federated(pk, model, http_target(model, framework.url)) for pk, model in enumerate((CHAT, LONG))])
-        with gateway:
-            yield gateway
+def gateway(running: tuple[GunicornServer, Framework], globus: GlobusCloud) -> GunicornServer:
+    return running[0]
 
 
-class Streams:
-    """Streams under way at once; `begun` is set when each has its first event."""
-
-    def __init__(self, gateway: Gunicorn, token: str, count: int) -> None:
-        self._url = f"{gateway.base_url}/v1/chat/completions"
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._begun = threading.Barrier(count + 1)
-        self._pool = ThreadPoolExecutor(count)
-        self._answers: list[Future[str]] = [self._pool.submit(self._run) for _ in range(count)]
-
-    def wait_begun(self) -> None:
-        self._begun.wait(20)
-
-    def answers(self) -> list[str]:
-        with self._pool:
-            return [answer.result(30) for answer in self._answers]
-
-    def _run(self) -> str:
-        body = {"model": LONG, "messages": [{"role": "user", "content": "x"}], "stream": True}
-        text = b""
-        with requests.post(self._url, json=body, headers=self._headers, timeout=20, stream=True) as response:
-            pieces: Iterator[bytes] = response.iter_content(None)
-            text += next(pieces)
-            self._begun.wait(20)
-            try:
-                for piece in pieces:
-                    text += piece
-            except requests.RequestException:
-                return "cut"
-        return text.decode()
+@pytest.fixture
+def framework(running: tuple[GunicornServer, Framework]) -> Framework:
+    framework = running[1]
+    framework.released.clear()
+    framework.cut_at.clear()
+    return framework
 
 
-def test_stop_lets_running_streams_end_and_loses_no_record(gateway: Gunicorn, globus: GlobusCloud) -> None:
-    streams = Streams(gateway, globus.issue_token(ALICE), 4)
-    streams.wait_begun()
-    os.kill(gateway.master.pid, signal.SIGTERM)
-    assert all(answer.endswith("data: [DONE]\n\n") for answer in streams.answers())
-    gateway.master.wait(timeout_s=20)
+def count_complete(gateway: GunicornServer, since: datetime) -> int:
+    """Requests on record as complete."""
     environment = gateway.environment
-    with psycopg.connect(PostgresAddress.from_environment(environment).conninfo(environment["PGDATABASE"])) as client:
-        row = client.execute("SELECT count(*) FROM resource_server_requestlog WHERE status = 200").fetchone()
-    assert row == (4,)
+    conninfo = PostgresAddress.from_environment(environment).conninfo(environment["PGDATABASE"])
+    query = "SELECT count(*) FROM resource_server_requestlog WHERE received_at >= %s AND status = 200"
+    with psycopg.connect(conninfo) as client:
+        row = client.execute(query, (since,)).fetchone()
+    return int(row[0]) if row else 0
 
 
-def test_killed_worker_cuts_its_own_streams_only_and_is_replaced(gateway: Gunicorn, globus: GlobusCloud) -> None:
-    token = globus.issue_token(ALICE)
-    streams = Streams(gateway, token, 12)
-    streams.wait_begun()
-    victim = gateway.workers()[0]
+def begin_streams(client: Client, framework: Framework, count: int) -> "list[Future[str]]":
+    """Streams of which the framework has begun each."""
+    before = len(framework.bodies)
+    streams = client.open_streams(count)
+    assert wait_until(lambda: len(framework.bodies) == before + count, 60)
+    return streams
+
+
+def test_reload_refuses_no_request_and_cuts_no_stream(
+    gateway: GunicornServer, globus: GlobusCloud, framework: Framework
+) -> None:
+    client, reloaded = Client(gateway, globus), threading.Event()
+    streams = begin_streams(client, framework, 6)
+    started, old, load = gateway.count_started(), set(gateway.workers()), [client.load(reloaded) for _ in range(3)]
+    os.kill(gateway.pid, signal.SIGHUP)
+    assert wait_until(lambda: gateway.count_started() == started + WORKERS, 60)
+    assert wait_until(lambda: gateway.log.count("listener_closed") == WORKERS, 60)
+    assert client.ask().startswith("200 ")
+    framework.released.set()
+    assert all(stream.result(60).endswith(DONE) for stream in streams)
+    assert wait_until(lambda: not old & set(gateway.workers()), 60)
+    reloaded.set()
+    assert [each.result(60) for each in load] == [[], [], []]
+    assert len(gateway.workers()) == WORKERS
+
+
+def test_killed_worker_cuts_its_own_streams_only_and_is_replaced(
+    gateway: GunicornServer, globus: GlobusCloud, framework: Framework
+) -> None:
+    client = Client(gateway, globus)
+    streams = begin_streams(client, framework, 12)
+    started, victim = gateway.count_started(), gateway.workers()[0]
     os.kill(victim, signal.SIGKILL)
-    answers = streams.answers()
-    assert all(answer.endswith("data: [DONE]\n\n") for answer in answers if answer != "cut")
-    deadline = time.monotonic() + 20
-    while victim in gateway.workers() or len(gateway.workers()) < WORKERS:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    body = {"model": CHAT, "messages": [{"role": "user", "content": "x"}]}
-    for _ in range(10):
-        headers = {"Authorization": f"Bearer {token}"}
-        url = f"{gateway.base_url}/v1/chat/completions"
-        assert requests.post(url, json=body, headers=headers, timeout=20).status_code == 200
+    assert wait_until(lambda: victim not in gateway.workers() and gateway.count_started() > started, 60)
+    framework.released.set()
+    answers = [stream.result(60) for stream in streams]
+    assert all(answer.endswith(DONE) for answer in answers if answer != CUT)
+    assert len(framework.cut_at) == answers.count(CUT)
+    assert all(client.ask().startswith("200 ") for _ in range(10))
 
 
-def test_token_known_to_one_worker_is_known_to_all(gateway: Gunicorn, globus: GlobusCloud) -> None:
+def test_token_known_to_one_worker_is_known_to_all(gateway: GunicornServer, globus: GlobusCloud) -> None:
     headers = {"Authorization": f"Bearer {globus.issue_token(ALICE)}"}
     for _ in range(20):  # a connection each, so that both workers are asked
-        assert requests.get(f"{gateway.base_url}/whoami", headers=headers, timeout=20).status_code == 200
+        assert requests.get(f"{gateway.base_url}/whoami", headers=headers, timeout=60).status_code == 200
     calls = [call for call in globus.admin.read_ledger("auth") if call["path"].endswith("introspect")]
     assert len(calls) == 1
+
+
+def test_bytes_that_are_no_http_get_the_envelope(gateway: GunicornServer) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as connection:
+        connection.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"x-request-id: req_" in head
+    assert b'"code":"invalid_value"' in body
+
+
+def test_stop_lets_running_streams_end_and_loses_no_record(
+    gateway: GunicornServer, globus: GlobusCloud, framework: Framework
+) -> None:
+    began_at = datetime.now(UTC)
+    streams = begin_streams(Client(gateway, globus), framework, 4)
+    begun = gateway.log.count("drain_begun")
+    os.kill(gateway.pid, signal.SIGTERM)
+    assert wait_until(lambda: gateway.log.count("drain_begun") == begun + WORKERS, 60)
+    framework.released.set()
+    assert all(stream.result(60).endswith(DONE) for stream in streams)
+    gateway.wait_stopped()
+    assert count_complete(gateway, began_at) == 4

@@ -50,6 +50,17 @@ def test_server_with_unsafe_settings_does_not_start(endings: list[tuple[int, str
     assert "HINT" in said or f"{expected}: " in said
 
 
+@pytest.mark.timeout(180)
+def test_gunicorn_with_several_workers_and_nothing_shared_does_not_start(tmp_path: Path, globus: GlobusCloud) -> None:
+    command = [sys.executable, "-m", "gunicorn", "inference_gateway.asgi:application", "--workers", "2"]
+    command += ["-k", "uvicorn.workers.UvicornWorker", "-b", f"127.0.0.1:{find_free_port()}"]
+    environment = build_environment(globus, tmp_path)
+    done = subprocess.run(command, env=environment, cwd=ROOT, timeout=150, check=False, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "gateway.E001" in done.stderr
+    assert "gateway.E002" in done.stderr
+
+
 def test_redis_url_that_is_none_does_not_start(tmp_path: Path, globus: GlobusCloud) -> None:
     done = serve(build_environment(globus, tmp_path, REDIS_URL="not a url"))
     assert done.returncode != 0

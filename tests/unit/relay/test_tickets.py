@@ -51,3 +51,11 @@ def test_parts_cannot_be_shifted_between_the_fields() -> None:
     tickets = Tickets(b"master", clock=clock)
     assert not tickets.is_genuine(f"{STREAM}|{target}", f"{expiry}..{mac}")
     assert not tickets.is_genuine(STREAM, f"{expiry}0.{target}.{mac}")
+
+
+def test_ticket_of_a_former_secret_is_taken_and_none_is_issued_under_it() -> None:
+    old, new = Tickets(b"old", clock=clock), Tickets(b"new", [b"older", b"old"], clock=clock)
+    ticket = old.issue(STREAM, "polaris/vllm/llama", lifetime_s=60)
+    assert new.is_genuine(STREAM, ticket)
+    assert not Tickets(b"new", [b"older"], clock=clock).is_genuine(STREAM, ticket)
+    assert not old.is_genuine(STREAM, new.issue(STREAM, "polaris/vllm/llama", lifetime_s=60))

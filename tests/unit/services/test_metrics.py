@@ -8,6 +8,7 @@ import pytest
 
 from resource_server.accounting.record import RequestRecord
 from resource_server.domain.errors import NotFound
+from resource_server.domain.networks import AddressList
 from resource_server.services.health import describe_metrics
 from resource_server.services.metrics import count_request, is_refusal
 from resource_server.telemetry.series import TIME_PER_OUTPUT_TOKEN, TIME_TO_FIRST_TOKEN
@@ -100,9 +101,9 @@ def test_refusals_are_the_gateways_own(code: str, has_target: bool, expected: bo
 
 async def test_metrics_exist_for_listed_addresses_only(tmp_path: Path) -> None:
     telemetry = Telemetry(tmp_path)
-    reply = await describe_metrics("10.0.0.1", ["10.0.0.1"], telemetry)
+    reply = await describe_metrics("10.0.0.1", AddressList(["10.0.0.1"]), telemetry)
     assert reply.status == 200
     assert b"# TYPE gateway_requests_total counter" in reply.body
     with pytest.raises(NotFound):
-        await describe_metrics("10.0.0.2", ["10.0.0.1"], telemetry)
+        await describe_metrics("10.0.0.2", AddressList(["10.0.0.1"]), telemetry)
     await telemetry.aclose()
