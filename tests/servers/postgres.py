@@ -105,7 +105,7 @@ class PostgresServer(Server):
         folder.mkdir(parents=True, exist_ok=True)
         if self._user:
             os.chown(folder, self._user.pw_uid, self._user.pw_gid)
-        self._binaries = _find_binaries(folder, self._user)
+        self._binaries = find_binaries(folder, self._user)
 
     @property
     def address(self) -> PostgresAddress:
@@ -146,7 +146,7 @@ def _unprivileged_user() -> pwd.struct_passwd | None:
     return names.get("postgres") or names["nobody"]
 
 
-def _find_binaries(folder: Path, user: pwd.struct_passwd | None) -> Path:
+def find_binaries(folder: Path, user: pwd.struct_passwd | None) -> Path:
     """The folder that has `initdb` and `postgres`, where `user` can run them."""
     on_path = [Path(found).resolve().parent for found in [shutil.which("postgres")] if found]
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
