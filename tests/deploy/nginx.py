@@ -92,6 +92,26 @@ def build_compose_nginx(
     return server
 
 
+def build_kubernetes_nginx(folder: Path, gateway_port: int, static: Path) -> NginxServer:
+    """The one beside the gateway in its pod; `plain_port` is Prometheus's."""
+    port, plain_port = find_free_port(), find_free_port()
+    own = {
+        "127.0.0.1:8000": f"127.0.0.1:{gateway_port}",
+        "listen 8080": f"listen 127.0.0.1:{port}",
+        "listen 9145": f"listen 127.0.0.1:{plain_port}",
+        "gateway.example.org": "localhost",
+        "10.0.0.0/8": "127.0.0.1",
+        "/srv/static/": f"{static}/",
+    }
+    manifests = ROOT / "deploy" / "kubernetes" / "nginx"
+    main = replace((SHIPPED / "nginx.conf").read_text(), {"/tmp/": f"{folder}/"})  # noqa: S108 - the container's
+    server = NginxServer(folder, main, replace((manifests / "site.conf").read_text(), own), port)
+    trusted = replace((manifests / "trusted.conf").read_text(), {"10.0.0.0/8": "127.0.0.1"})
+    (folder / "gateway" / "trusted.conf").write_text(trusted)
+    server.plain_port = plain_port
+    return server
+
+
 def build_tls_nginx(folder: Path, gateway_port: int, static: Path, certificate: Path, key: Path) -> NginxServer:
     """The site for bare metal; `port` is the one with TLS, `plain_port` the one that redirects to it."""
     port, plain_port = find_free_port(), find_free_port()

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.deploy.certificates import write_certificate
-from tests.deploy.nginx import build_compose_nginx, build_tls_nginx
+from tests.deploy.nginx import build_compose_nginx, build_kubernetes_nginx, build_tls_nginx
 from tests.deploy.raw_http import exchange
 
 pytestmark = pytest.mark.nginx
@@ -78,3 +78,16 @@ def test_site_with_tls_says_https_and_refuses_plain_http(tmp_path: Path, echo_po
     assert heard["X-Forwarded-Proto"] == "https"
     assert (plain.status, plain.error["code"]) == (400, "invalid_value")
     assert (redirected.status_code, redirected.headers["location"]) == (308, "https://gateway.example.org/x?y")
+
+
+def test_pod_believes_its_ingress_controller_and_lets_prometheus_ask_as_itself(tmp_path: Path, echo_port: int) -> None:
+    with build_kubernetes_nginx(tmp_path / "nginx", echo_port, tmp_path) as nginx:
+        heard = requests.get(f"http://127.0.0.1:{nginx.port}/", headers=INVENTED, timeout=30).json()
+        metrics_url = f"http://127.0.0.1:{nginx.plain_port}/resource_server/metrics"
+        scraped = requests.get(metrics_url, headers=INVENTED, timeout=30).json()
+        public = requests.get(f"http://127.0.0.1:{nginx.port}/resource_server/metrics", timeout=30)
+        other = requests.get(f"http://127.0.0.1:{nginx.plain_port}/resource_server/v1/models", timeout=30)
+    assert (heard["X-Forwarded-For"], heard["X-Forwarded-Proto"]) == ("203.0.113.9", "https")
+    assert "X-Forwarded-For" not in scraped
+    assert scraped["path"] == "/resource_server/metrics"
+    assert (public.status_code, other.status_code) == (404, 404)
