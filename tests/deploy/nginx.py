@@ -54,13 +54,18 @@ class NginxServer(Server):
         return (self._folder / "nginx.log").read_text()
 
     def _spawn(self) -> Process:
-        # Root's workers would be another user's, who cannot read what pytest keeps.
-        options = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
-        command: list[str | Path] = [PROGRAM, "-p", self._folder, "-c", self._folder / "nginx.conf", "-g", options]
-        # Killed, it would leave its workers behind.
-        process = Process(command, self._folder / "nginx.log", death_signal=signal.SIGTERM)
+        process = start_nginx(self._folder)
         process.wait_until(lambda: is_listening(self.port))
         return process
+
+
+def start_nginx(folder: Path) -> Process:
+    """Run the one that is configured in `folder`."""
+    # Root's workers would be another user's, who cannot read what pytest keeps.
+    options = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
+    command: list[str | Path] = [PROGRAM, "-p", folder, "-c", folder / "nginx.conf", "-g", options]
+    # Killed, it would leave its workers behind.
+    return Process(command, folder / "nginx.log", death_signal=signal.SIGTERM)
 
 
 def replace(text: str, replacements: Mapping[str, str]) -> str:
@@ -115,7 +120,25 @@ def build_kubernetes_nginx(folder: Path, gateway_port: int, static: Path) -> Ngi
 def build_tls_nginx(folder: Path, gateway_port: int, static: Path, certificate: Path, key: Path) -> NginxServer:
     """The site for bare metal; `port` is the one with TLS, `plain_port` the one that redirects to it."""
     port, plain_port = find_free_port(), find_free_port()
-    own = {
+    site = (SHIPPED / "inference_gateway.conf").read_text()
+    own = describe_machine(
+        port=port,
+        plain_port=plain_port,
+        gateway_port=gateway_port,
+        static=static,
+        certificate=certificate,
+        key=key,
+    )
+    server = NginxServer(folder, BARE_MAIN, replace(site, own), port)
+    server.plain_port = plain_port
+    return server
+
+
+def describe_machine(
+    *, port: int, plain_port: int, gateway_port: int, static: Path, certificate: Path, key: Path
+) -> dict[str, str]:
+    """What a machine has of its own, by what the site for bare metal has in its place."""
+    return {
         "127.0.0.1:8000": f"127.0.0.1:{gateway_port}",
         "    listen [::]:80;\n": "",
         "    listen [::]:443 ssl http2;\n": "",
@@ -126,6 +149,3 @@ def build_tls_nginx(folder: Path, gateway_port: int, static: Path, certificate: 
         "/opt/inference-gateway/static/": f"{static}/",
         "/var/log/nginx/inference_gateway.log": "/dev/stdout",
     }
-    server = NginxServer(folder, BARE_MAIN, replace((SHIPPED / "inference_gateway.conf").read_text(), own), port)
-    server.plain_port = plain_port
-    return server
