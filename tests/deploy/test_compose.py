@@ -122,3 +122,15 @@ def test_mounted_files_are_in_the_repository(services: Services) -> None:
         "prometheus/grafana/dashboards",
     }
     assert {name for name in inside if not name.startswith("prometheus/") and not (ROOT / name).exists()} == set()
+
+
+def test_guide_counts_the_containers_and_names_them(services: Services) -> None:
+    guide = (ROOT / "docs" / "operator-docker.md").read_text()
+    assert f"{len(ALWAYS)} containers, and {len(services)} with monitoring" in guide
+    commands = re.findall(r"docker-compose -f docker-compose\.yml (?:exec|run)((?: -\S+)*) ([\w-]+)", guide)
+    assert commands
+    assert {service for _options, service in commands} <= services.keys()
+    rows = {
+        name for row in re.findall(r"^\| (`[^|]+) \|", guide, re.MULTILINE) for name in re.findall(r"`([a-z-]+)`", row)
+    }
+    assert services.keys() <= rows
