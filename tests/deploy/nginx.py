@@ -18,6 +18,7 @@ error_log /dev/stderr warn;
 events { worker_connections 512; }
 http {
     include /etc/nginx/mime.types;
+    access_log /dev/stdout;
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
