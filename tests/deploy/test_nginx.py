@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -74,18 +75,14 @@ def test_invented_address_is_not_believed(site: Site, header: str, value: str) -
     request_id = site.get("/resource_server/whoami", Authorization="Bearer nobody", **{header: value}).headers[
         "x-request-id"
     ]
-    line = next(line for line in site.gateway.log.splitlines() if "refused" in line and request_id in line)
+    line = find_line(lambda: site.gateway.log, "refused", request_id)
     assert "203.0.113.9" not in line
     assert "127.0.0.1" in line
 
 
 def test_access_log_knows_the_gateways_request_id_and_no_query(site: Site) -> None:
     request_id = site.get("/resource_server/v1/models?code=secret-of-the-sign-in").headers["x-request-id"]
-    deadline = time.monotonic() + 10
-    while request_id not in site.nginx.log:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    record = json.loads(next(line for line in site.nginx.log.splitlines() if request_id in line))
+    record = json.loads(find_line(lambda: site.nginx.log, request_id))
     assert (record["path"], record["status"]) == ("/resource_server/v1/models", "200")
     assert "secret-of-the-sign-in" not in site.nginx.log
     assert site.token not in site.nginx.log
@@ -103,6 +100,17 @@ def test_compute_nodes_reach_the_relay(site: Site) -> None:
     answer = requests.post(f"{site.url}/resource_server/relay/unknown", data=b"{}", timeout=30)
     assert answer.status_code in {401, 403, 404, 410}
     assert answer.headers["content-type"] == "application/json"
+
+
+def find_line(read: Callable[[], str], *parts: str) -> str:
+    """The line of a log that holds all of `parts`, waited for."""
+    deadline = time.monotonic() + 10
+    while True:
+        for line in read().splitlines():
+            if all(part in line for part in parts):
+                return line
+        assert time.monotonic() < deadline, read()[-2000:]
+        time.sleep(0.05)
 
 
 def is_the_gateways(answer: requests.Response) -> bool:
