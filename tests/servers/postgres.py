@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 from tests.servers.process import Process, Server, find_free_port
@@ -96,25 +97,34 @@ class PostgresServer(Server):
 
     stop_signal = signal.SIGINT  # SIGTERM waits for the clients to leave
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, superuser: str = _USER) -> None:
         super().__init__()
         self._user = _unprivileged_user()
+        self._superuser = superuser
         self._folder = folder
         self._data = folder / "data"
         self._port = find_free_port()
         folder.mkdir(parents=True, exist_ok=True)
         if self._user:
             os.chown(folder, self._user.pw_uid, self._user.pw_gid)
-        self._binaries = _find_binaries(folder, self._user)
+        self._binaries = find_binaries(folder, self._user)
 
     @property
     def address(self) -> PostgresAddress:
         """The same for every start."""
-        return PostgresAddress("127.0.0.1", self._port, _USER)
+        return PostgresAddress("127.0.0.1", self._port, self._superuser)
+
+    def ask_for_passwords(self) -> None:
+        """Let nobody but the superuser in without one, as a server in the field would. Call it once it runs."""
+        name = self._superuser
+        rules = f"host all {name} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (self._data / "pg_hba.conf").write_text(rules)
+        with psycopg.connect(self.address.conninfo("postgres")) as connection:
+            connection.execute("SELECT pg_reload_conf()")
 
     def _spawn(self) -> Process:
         if not (self._data / "PG_VERSION").exists():
-            options = ("--no-sync", "--auth=trust", f"--username={_USER}", "--encoding=UTF8", "--no-locale")
+            options = ("--no-sync", "--auth=trust", f"--username={self._superuser}", "--encoding=UTF8", "--no-locale")
             self._run("initdb", *options).wait()
         process = self._run(
             "postgres", f"--port={self._port}", *(f"--{key}={value}" for key, value in _OPTIONS.items())
@@ -146,7 +156,7 @@ def _unprivileged_user() -> pwd.struct_passwd | None:
     return names.get("postgres") or names["nobody"]
 
 
-def _find_binaries(folder: Path, user: pwd.struct_passwd | None) -> Path:
+def find_binaries(folder: Path, user: pwd.struct_passwd | None) -> Path:
     """The folder that has `initdb` and `postgres`, where `user` can run them."""
     on_path = [Path(found).resolve().parent for found in [shutil.which("postgres")] if found]
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
