@@ -2,11 +2,11 @@
 # says what that holds) and goes on when all of them serve. If they cannot, the job ends, with the reason in its log.
 #
 # INFERENCE_FOLDER  where this file is
-# INFERENCE_LOGS    the folder that gets <job id>.log, which says how the models are, and <job id>-<port>.txt, what
+# INFERENCE_LOG_DIR    the folder that gets <job id>.log, which says how the models are, and <job id>-<port>.txt, what
 #                   their servers print
 
-mkdir -p "$INFERENCE_LOGS" || exit 1
-inference_status=$INFERENCE_LOGS/${PBS_JOBID:-${SLURM_JOB_ID:-local-$$}}.log
+mkdir -p "$INFERENCE_LOG_DIR" || exit 1
+inference_status=$INFERENCE_LOG_DIR/${PBS_JOBID:-${SLURM_JOB_ID:-local-$$}}.log
 rm -f "$inference_status"
 
 python3 "$INFERENCE_FOLDER/serve_models.py" --with-job --status-file "$inference_status" "$INFERENCE_SERVE" &

@@ -141,7 +141,7 @@ def test_log_of_the_job_carries_its_id_and_the_marker(tmp_path: Path) -> None:
 
 def build_script(job: Job, last: str, first: str = ":") -> tuple[str, ...]:
     """A job's script: its environment, `serve.sh`, work."""
-    lines = [first, f"export INFERENCE_FOLDER={KINDS} INFERENCE_LOGS={job.folder}/logs"]
+    lines = [first, f"export INFERENCE_FOLDER={KINDS} INFERENCE_LOG_DIR={job.folder}/logs"]
     lines += [f"export INFERENCE_SERVE='{job.config}'", f". {KINDS}/serve.sh", "echo at work", last, "exit 0"]
     return ("bash", "-c", "\n".join(lines))
 
