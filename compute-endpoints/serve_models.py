@@ -164,6 +164,7 @@ class Supervisor:
             log = status_file and status_file.with_name(f"{status_file.stem}-{model['port']}.txt")
             self._frameworks.append(Framework(config, model, log))
         self._parent, self._is_told = os.getppid(), False
+        self.has_served = False
 
     def run(self, *, with_job: bool) -> None:
         """Serve until told to end, or, `with_job`, until the process that started this has ended. Raises `GaveUp`."""
@@ -191,6 +192,7 @@ class Supervisor:
         head = MARKER if well == len(self._frameworks) else f"{well} of {len(self._frameworks)} models serve."
         if head != self._said:
             self._said = head
+            self.has_served = self.has_served or head == MARKER
             print(head, flush=True)
             self._write(head)
 
@@ -268,11 +270,12 @@ def main() -> int:
             print(model["model"], "is not well" if model in sick else "is well")
         return 1 if sick else 0
     os.umask(0o077)  # servers may print prompts
+    supervisor = Supervisor(config, arguments.status_file)
     try:
-        Supervisor(config, arguments.status_file).run(with_job=arguments.with_job)
+        supervisor.run(with_job=arguments.with_job)
     except GaveUp as exc:
         report(f"gave up: {exc}")
-        if arguments.with_job:
+        if arguments.with_job and supervisor.has_served:  # else the script goes on to refuse the calls that wait
             end_job()
         return 1
     return 0

@@ -123,11 +123,13 @@ def test_job_ends_when_its_models_are_given_up(tmp_path: Path) -> None:
         await_until(lambda: not job.find_processes())
 
 
-def test_job_goes_no_further_without_its_models(tmp_path: Path) -> None:
+def test_job_whose_models_cannot_serve_refuses_the_calls_that_wait_and_ends(tmp_path: Path) -> None:
     job = Job(tmp_path, [build_model("a")], {"command": ["false"], "restarts": 1})
-    with job.running(*build_script(job, "true")) as script:
-        assert script.wait(DEADLINE_S) != 0
-    assert "at work" not in job.output
+    with job.running(*build_script(job, "sleep 600", "export INFERENCE_REFUSE_S=1")) as script:
+        assert script.wait(DEADLINE_S) == -signal.SIGTERM
+        await_until(lambda: not job.find_processes())
+    assert "at work" in job.output
+    assert MARKER not in job.output
     assert "gave up: a ended with status 1" in job.complaints
 
 
