@@ -1,5 +1,6 @@
 """Every kind as it is laid out: what the agent reads, what a job gets, and that callers choose nothing of it."""
 
+import configparser
 import json
 import re
 import subprocess
@@ -168,3 +169,14 @@ def test_readme_names_every_kind_and_every_value() -> None:
 def test_functions_of_several_uses_may_run(root: Root) -> None:
     installed = root.install("local", f"functions={FUNCTION_ID}, {OTHER_ID}")
     assert installed.config["allowed_functions"] == [FUNCTION_ID, OTHER_ID]
+
+
+def test_service_runs_the_endpoint_it_is_named_for_with_the_credentials_from_a_file() -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]  # systemd's keys are told apart by case
+    unit.read(KINDS / "globus-compute-endpoint@.service")
+    service = unit["Service"]
+    assert service["ExecStart"].endswith("/globus-compute-endpoint start %i")
+    assert service["EnvironmentFile"] == "%h/.globus_compute/service-account.env"
+    assert (service["Restart"], service["KillMode"], service["UMask"]) == ("always", "mixed", "0077")
+    assert unit["Install"]["WantedBy"] == "default.target"
