@@ -1,10 +1,13 @@
 """The installer: refuses what would not work, keeps what an endpoint had."""
 
+import importlib
+import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.compute_endpoints.kinds import FUNCTION_ID, Root
+from tests.compute_endpoints.kinds import FUNCTION_ID, KINDS, Root
 
 FUNCTIONS = f"functions={FUNCTION_ID}"
 MODEL = "models=org/model=8000"
@@ -13,6 +16,13 @@ MODEL = "models=org/model=8000"
 @pytest.fixture
 def root(tmp_path: Path) -> Root:
     return Root(tmp_path / "endpoints")
+
+
+@pytest.fixture
+def installer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The installer's own functions."""
+    monkeypatch.syspath_prepend(str(KINDS))
+    return importlib.import_module("install")
 
 
 def test_installed_files_are_their_owner_s_alone(root: Root) -> None:
@@ -98,13 +108,17 @@ def test_endpoint_of_the_old_form_gets_its_files_by_force(root: Root) -> None:
         ("status", "models=a", "a status endpoint has functions, workers"),
     ],
 )
-def test_what_would_not_work_is_refused(root: Root, kind: str, setting: str, why: str) -> None:
-    models = [f"--set={MODEL}"] if kind not in {"batch", "status"} else []
-    done = root.run(kind, "refused", f"--set={FUNCTIONS}", *models, f"--set={setting}")
+def test_what_would_not_work_is_refused(installer: ModuleType, kind: str, setting: str, why: str) -> None:
+    models = [MODEL] if kind not in {"batch", "status"} else []
+    with pytest.raises(installer.Unusable, match=re.escape(why)):
+        installer.make_plan(kind, Path("/nonexistent/refused"), [FUNCTIONS, *models, setting])
+
+
+def test_refusal_is_told_and_nothing_is_written(root: Root) -> None:
+    done = root.run("pbs", "refused", f"--set={FUNCTIONS}", f"--set={MODEL}", "--set=queue=a;id")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("install.py: ")
-    assert why in done.stderr
-    assert not (root.folder / "refused").exists()
+    assert done.stderr == "install.py: queue must be a plain word, not a;id\n"
+    assert not root.folder.exists()
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "a b", ".hidden", ""])
