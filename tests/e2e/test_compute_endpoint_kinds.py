@@ -126,7 +126,7 @@ def ask(stage: Stage, endpoint: Endpoint, agent: Agent) -> list[str]:
     token = stage.globus.issue_token(ALICE)
     url = f"{stage.gateway.base_url}/v1"
     headers = {"Authorization": f"Bearer {token}"}
-    assert wait_until(lambda: requests.get(f"{url}/models/{endpoint.model}", headers=headers, timeout=10).ok, 30)
+    assert wait_until(lambda: requests.get(f"{url}/models/{endpoint.model}", headers=headers, timeout=10).ok, 60)
     body = {"model": endpoint.model, "messages": MESSAGES, "stream": True, "stream_options": {"include_usage": True}}
     response = requests.post(f"{url}/chat/completions", json=body, headers=headers, timeout=ANSWER_S)
     assert response.status_code == 200, f"{response.text}\n{stage.gateway.log}\n{agent.read_logs()}"
@@ -135,10 +135,12 @@ def ask(stage: Stage, endpoint: Endpoint, agent: Agent) -> list[str]:
 
 
 def check_job(endpoint: Endpoint, agent: Agent) -> None:
-    """What ran is what a scheduler was given, and its log says that the models serve."""
+    """What ran is what a scheduler was given, without the account's secret; its log says that the models serve."""
     logs = agent.folder / "config" / "inference-logs"
     pattern = f"{JOB_IDS.get(endpoint.kind, 'local-*')}.log"
     assert [path.read_text().splitlines()[0] for path in logs.glob(pattern)] == [MARKER]
+    server = requests.get(f"http://127.0.0.1:{endpoint.port}/arguments", timeout=30).json()
+    assert "GLOBUS_COMPUTE_CLIENT_SECRET" not in server["environment"]
     if endpoint.kind in JOB_IDS:
         script = (agent.folder / "jobs" / f"{JOB_IDS[endpoint.kind]}.script").read_text()
         assert f"INFERENCE_MODELS={endpoint.model}" in script
