@@ -9,6 +9,8 @@ import pytest
 
 from tests.compute_endpoints.launcher import KINDS, SERVER, Job, await_until, build_model
 
+pytestmark = pytest.mark.timeout(180)
+
 # What `mpiexec` and `srun` have in common: as many processes as there are nodes, each told its rank; they end together.
 LAUNCHER = """
 import os, signal, subprocess, sys
@@ -65,7 +67,7 @@ def test_model_of_two_nodes_is_kept_alive_as_one(tmp_path: Path) -> None:
         assert len(first) == 3
         os.kill(find_workers(job)[0], 9)
         await_until(lambda: f"a port {job.models[0]['port']} restarts 1" in job.status and job.is_serving)
-        assert not first & set(job.find_processes())
+        await_until(lambda: not first & set(job.find_processes()))
         process.terminate()
         await_until(lambda: not job.find_processes())
 

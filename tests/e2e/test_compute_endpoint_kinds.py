@@ -22,11 +22,11 @@ from tests.personas import ALICE, SERVICE_ACCOUNT_ID, SERVICE_ACCOUNT_SECRET
 from tests.servers.process import find_free_port
 from tests.servers.rabbitmq import RabbitMQServer
 
-pytestmark = [pytest.mark.agent, pytest.mark.rabbitmq, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.agent, pytest.mark.rabbitmq, pytest.mark.timeout(400)]
 
 SERVER = KINDS.parent / "tests" / "compute_endpoints" / "openai_server.py"
 COMMANDS = {"local": (), "pbs": ("qsub", "qstat", "qdel"), "slurm": ("sbatch", "squeue", "scancel")}
-ANSWER_S, END_S = 150, 60
+ANSWER_S, END_S = 150, 90
 JOB_IDS = {"pbs": "1.pbs01", "slurm": "1"}
 
 
@@ -126,7 +126,7 @@ def ask(stage: Stage, endpoint: Endpoint, agent: Agent) -> list[str]:
     token = stage.globus.issue_token(ALICE)
     url = f"{stage.gateway.base_url}/v1"
     headers = {"Authorization": f"Bearer {token}"}
-    assert wait_until(lambda: requests.get(f"{url}/models/{endpoint.model}", headers=headers, timeout=10).ok, 60)
+    assert wait_until(lambda: requests.get(f"{url}/models/{endpoint.model}", headers=headers, timeout=30).ok, 60)
     body = {"model": endpoint.model, "messages": MESSAGES, "stream": True, "stream_options": {"include_usage": True}}
     response = requests.post(f"{url}/chat/completions", json=body, headers=headers, timeout=ANSWER_S)
     assert response.status_code == 200, f"{response.text}\n{stage.gateway.log}\n{agent.read_logs()}"
