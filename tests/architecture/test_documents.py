@@ -18,9 +18,10 @@ FOLDERS = ("resource_server", "inference_gateway", ".")
 EXTERNAL = re.compile(r"[a-z]+:|#")
 
 NAMES = {name for key in KEYS for name in (key.name, *key.older)}
-# Words in capitals that belong to others: make, the SDKs, Django, the compute function's environment, this text.
+# Words in capitals that belong to others: make, the SDKs, Django, the compute functions' environment, vLLM, this text.
 FOREIGN = re.compile(
-    r"DEMO_|TEST_|GLOBUS_COMPUTE_(CLIENT|USER)|INFERENCE_SERVER_|MY_TOKEN|RELAY_CA_FILE|AUTH_USER_MODEL"
+    r"DEMO_|TEST_|GLOBUS_COMPUTE_(CLIENT|USER)|INFERENCE_(SERVER|LOG|JOB)_|MY_TOKEN|RELAY_CA_FILE|AUTH_USER_MODEL"
+    r"|HTTPS_PROXY|VLLM_"
 )
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -46,6 +46,7 @@ class AgentSettings:
         client_id: the client identity that owns the endpoint.
         uid: whom to run as; matters for root only. It must have an entry in the user database.
         env: environment variables of the functions.
+        install: lays out the endpoint called `NAME` in the folder it is given, instead of one with `engine` and `env`.
     """
 
     venv: Path
@@ -55,6 +56,7 @@ class AgentSettings:
     engine: Engine = "thread"
     uid: int = NOBODY
     env: Mapping[str, str] = field(default_factory=dict)
+    install: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,16 +94,20 @@ def running_agent(settings: AgentSettings) -> Iterator[Agent]:
 def write_folder(folder: Path, settings: AgentSettings) -> None:
     """Lay out what the agent reads, owned by the user it runs as."""
     shutil.copytree(HERE / "agent_site", folder / "site", ignore=shutil.ignore_patterns("__pycache__"))
-    config = folder / "config" / NAME
+    (settings.install or (lambda root: write_config(root / NAME, settings)))(folder / "config")
+    if os.getuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, settings.uid, settings.uid)
+
+
+def write_config(config: Path, settings: AgentSettings) -> None:
+    """The plainest endpoint there is."""
     config.mkdir(parents=True)
     (config / "config.yaml").write_text(f"display_name: {NAME}\nheartbeat_period: {HEARTBEAT_S}\n")
     template = f"heartbeat_period: {HEARTBEAT_S}\nidle_heartbeats_soft: 0\nengine:\n  {ENGINES[settings.engine]}\n"
     (config / "user_config_template.yaml.j2").write_text(template)
     (config / "user_config_schema.json").write_text(json.dumps({"type": "object", "additionalProperties": False}))
     (config / "user_environment.yaml").write_text(json.dumps(dict(settings.env)))  # JSON is YAML
-    if os.getuid() == 0:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, settings.uid, settings.uid)
 
 
 def start(folder: Path, settings: AgentSettings) -> subprocess.Popen[bytes]:
