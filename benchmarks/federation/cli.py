@@ -39,12 +39,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _measure(*, is_quick: bool) -> tuple[dict[str, dict[str, float]], list[Verdict]]:
     cold = cold_start.Sizes(20, 2.0) if is_quick else cold_start.Sizes()
-    death = failover.Sizes(400, 16, 100) if is_quick else failover.Sizes()
+    death = failover.Sizes(2, 16) if is_quick else failover.Sizes()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Programs(Path(folder), Cores()) as programs:
         cloud = start_cloud(programs)
         say(f"{cold.waiters} wait for a model that starts in {cold.start_s:g} s")
         cold_figures = cold_start.measure(programs, cloud, find_free_port(), cold)
-        say(f"a target dies under {death.requests} requests")
+        say(f"targets die {death.deaths} times under {death.concurrency} connections")
         death_figures = failover.measure(programs, cloud, find_free_port(), death)
     document = {"cold start": cold_figures, "failover": death_figures}
     return document, [*cold_start.judge(cold_figures), *failover.judge(death_figures)]

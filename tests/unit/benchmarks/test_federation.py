@@ -43,7 +43,7 @@ def test_waiter_is_answered_by_a_whole_answer_only(seen: Answer, *, expected: bo
     ],
 )
 def test_only_what_had_begun_may_break_off(seen: Answer, counts: tuple[int, int, int]) -> None:
-    load = failover.Load(1)
+    load = failover.Load()
     failover.note(load, seen)
     assert (len(load.latencies_s), load.begun_and_broken, len(load.failed)) == counts
 
