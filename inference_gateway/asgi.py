@@ -23,10 +23,14 @@ from inference_gateway.lifespan import Lifespan  # noqa: E402 - needs Django's r
 from resource_server.api.reading import read_body  # noqa: E402
 from resource_server.api.sending import send_error  # noqa: E402
 from resource_server.domain.errors import ClientGone, GatewayError  # noqa: E402
+from resource_server.sign_in.bridge import REQUEST_ID_KEY, SCOPE_KEY  # noqa: E402
 from resource_server.wiring import open_gateway  # noqa: E402
 
 _PEOPLE_CAP_BYTES = 2 * 1024 * 1024
-_PEOPLE = ("/resource_server/admin/", "/resource_server/operator/", "/static/")
+_PEOPLE = (
+    *("/resource_server/admin/", "/resource_server/operator/", "/resource_server/ui/"),
+    *("/login/", "/complete/", "/sign-out/", "/static/"),
+)
 
 
 class Application:
@@ -52,10 +56,12 @@ class Application:
         """Django writes a body of any size to the disk before it knows who sends it: read it here, counted."""
         if f"{scope['path']}/" in _PEOPLE:  # as typed by hand
             scope = {**scope, "path": f"{scope['path']}/"}
+        request_id = f"req_{secrets.token_hex(12)}"
+        scope = cast("HTTPScope", {**scope, SCOPE_KEY: self._lifespan.bridge, REQUEST_ID_KEY: request_id})
         try:
             body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)
         except GatewayError as error:
-            await send_error(send, error, f"req_{secrets.token_hex(12)}")
+            await send_error(send, error, request_id)
         except ClientGone:
             return
         else:

@@ -1,5 +1,6 @@
 """The server's start and stop, as ASGI tells them."""
 
+import asyncio
 import gc
 import logging
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 
 from resource_server.api.entry import ApiEntry
+from resource_server.sign_in.bridge import Bridge
 from resource_server.wiring import Gateway
 
 logger = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ class Lifespan:
     def __init__(self, open_gateway: Callable[[], AbstractAsyncContextManager[Gateway]]) -> None:
         self._open_gateway = open_gateway
         self.entry: ApiEntry | None = None
+        self.bridge: Bridge | None = None
 
     async def run(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve the lifespan scope until the server stops."""
@@ -29,12 +32,13 @@ class Lifespan:
         try:
             async with self._open_gateway() as gateway:
                 self.entry = ApiEntry(gateway)
+                self.bridge = Bridge(gateway, asyncio.get_running_loop())
                 # What start-up made lives as long as the process: the collector need not walk it again.
                 gc.collect()
                 gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
-                self.entry = None
+                self.entry = self.bridge = None
         except (OSError, ValueError) as exc:  # of the operator's making; its sentence says what to change
             logger.error("startup_failed error=%s: %s", type(exc).__name__, exc)  # noqa: TRY400
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
