@@ -11,6 +11,7 @@ class ResourceServerConfig(AppConfig):
     """The inference gateway's app."""
 
     name = "resource_server"
+    verbose_name = "Inference gateway"
     default = True
     default_auto_field = "django.db.models.BigAutoField"
 

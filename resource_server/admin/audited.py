@@ -97,6 +97,7 @@ class AuditedAdmin(RecordingAdmin[Row]):
 
     form = SeenForm  # type: ignore[assignment]  # generic in the row, which a class attribute cannot say
     save_on_top = True
+    formfield_overrides = {models.TextField: {"widget": forms.Textarea(attrs={"rows": 3, "cols": 80})}}  # noqa: RUF012 - Django's notation
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """As the base class; a conflict has its own status, for whoever reads no words."""

@@ -86,7 +86,7 @@ class TargetForm(forms.Form):
 class TargetFormSet(forms.BaseFormSet[TargetForm]):
     """All targets of one row, in the operator's order."""
 
-    ordering_widget = forms.HiddenInput
+    ordering_widget = forms.NumberInput
 
     def targets(self) -> list[dict[str, Any]]:
         """The targets that stay, in their order; after `is_valid`."""

@@ -15,6 +15,7 @@ from resource_server.services.audit import Action, Source, content_of, record_ch
 from resource_server.sign_in.callers import actor_of, role_of
 from resource_server.sign_in.guesses import may_guess, note_failure
 from resource_server.sign_in.pages import refuse
+from resource_server.sign_in.views import sign_out
 
 
 class GatewayAdminSite(AdminSite):
@@ -22,6 +23,7 @@ class GatewayAdminSite(AdminSite):
 
     site_header = site_title = "Inference gateway"
     index_title = "Operations"
+    site_url = None
     login_template = "sign_in/admin_login.html"
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -40,6 +42,14 @@ class GatewayAdminSite(AdminSite):
             else:
                 note_failure(request)
         return response
+
+    def logout(  # type: ignore[override]  # a redirect is what Django's own answers too
+        self,
+        request: HttpRequest,
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002 - Django's signature
+    ) -> HttpResponse:
+        """As everywhere: the token at Globus ends as well."""
+        return sign_out(request)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """One's own password, for local accounts; that it changed is recorded."""

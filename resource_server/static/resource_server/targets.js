@@ -1,6 +1,6 @@
 "use strict";
 // Targets of a federated endpoint: add, move, remove, and show only what the chosen backend has.
-(() => {
+document.addEventListener("DOMContentLoaded", () => {
   const section = document.querySelector("section.targets");
   if (!section) return;
   const list = section.querySelector(".target-list");
@@ -16,10 +16,21 @@
     }
   };
 
+  const orderOf = (target) => target.querySelector("input[name$='-ORDER']");
+
+  // By the numbers, as they were sent or typed; one that was typed just now goes before an equal one.
+  const sort = (typed) => {
+    const rank = (target) => {
+      const order = orderOf(target);
+      return order.value === "" ? Infinity : Number(order.value) - (order === typed ? 0.5 : 0);
+    };
+    list.append(...[...list.children].sort((a, b) => rank(a) - rank(b) || 0));
+  };
+
   const renumber = () => {
     list.querySelectorAll(".target").forEach((target, index) => {
       target.querySelector(".target-number").textContent = String(index + 1);
-      target.querySelector("input[name$='-ORDER']").value = String(index + 1);
+      orderOf(target).value = String(index + 1);
       target.classList.toggle("is-removed", target.querySelector("input[name$='-DELETE']").checked);
       showBackend(target);
     });
@@ -50,6 +61,10 @@
     renumber();
     button.focus();
   });
-  section.addEventListener("change", renumber);
+  section.addEventListener("change", (event) => {
+    if (event.target.matches("input[name$='-ORDER']")) sort(event.target);
+    renumber();
+  });
+  sort();
   renumber();
-})();
+});
