@@ -1,11 +1,14 @@
 """Targets of a federated endpoint, each a form: typed, checked field by field, moved and removed."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import pytest
 from django.test import Client
+from pydantic import BaseModel
 
-from resource_server.domain.targets import parse_target
+from resource_server.admin.target_fields import FIELDS
+from resource_server.domain.targets import Target, parse_target
 from resource_server.models import AuditEvent, FederatedEndpoint
 from tests.integration.people.pages import ADMIN, TARGET, address_of, make_editor, open_form, save
 
@@ -165,3 +168,17 @@ def test_damaged_page_is_refused(editor: Client, row: FederatedEndpoint, documen
     page = save(editor, address_of(row), {**values, "targets-0-document": document})
     assert "This page is damaged" in page.content.decode()
     assert read(row) == FULL
+
+
+def list_paths(model: type[BaseModel], below: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from list_paths(inner, (*below, name))
+        else:
+            yield (*below, name)
+
+
+def test_form_has_every_field_of_the_schema_and_no_other() -> None:
+    known = {path for kind in get_args(Target) for path in list_paths(kind)}
+    assert {field.path for field in FIELDS} | {("backend",)} == known
