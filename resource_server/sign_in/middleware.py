@@ -5,10 +5,11 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.contrib.auth import logout
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from resource_server.domain.errors import AuthenticationFailed, AuthUnavailable, GatewayError, RateLimited
+from resource_server.domain.errors import AuthenticationFailed, AuthUnavailable, GatewayError, Overloaded, RateLimited
 from resource_server.models import User
 from resource_server.sign_in.callers import Visitor, role_of_account
 from resource_server.sign_in.pages import refuse
@@ -42,7 +43,13 @@ class SignInMiddleware:
             logger.info("session_refused code=%s", error.code)
             logout(request)
             return refuse(request, error)
+        except OperationalError as exc:
+            return _tell_of_database(request, exc)
         return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A view that found the database gone answers as it would have, had it been gone a moment earlier."""
+        return _tell_of_database(request, exception) if isinstance(exception, OperationalError) else None
 
 
 def _find_visitor(request: HttpRequest) -> Visitor | None:
@@ -50,6 +57,7 @@ def _find_visitor(request: HttpRequest) -> Visitor | None:
     user = request.user
     if not isinstance(user, User):
         return None
+    request.session.modified = True  # it goes on for another while
     if not is_of_globus(request.session):
         if is_over(request.session):
             raise AuthenticationFailed("The session is over.")
@@ -63,6 +71,11 @@ def _find_visitor(request: HttpRequest) -> Visitor | None:
         raise AuthenticationFailed("The session is somebody else's.")
     give_role(user, visitor.role)
     return visitor
+
+
+def _tell_of_database(request: HttpRequest, exc: Exception) -> HttpResponse:
+    logger.error("page_without_database path=%s error=%s", request.path, exc)
+    return refuse(request, Overloaded("The database cannot be asked now: try again shortly.", retry_after_s=10))
 
 
 def _end(request: HttpRequest) -> HttpResponse:

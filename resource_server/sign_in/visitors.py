@@ -1,6 +1,7 @@
 """From a Globus token to a visitor: the rules of the door, the role by groups, the row of the person."""
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 
 from resource_server.domain.errors import AccessDenied
 from resource_server.domain.principal import Principal
@@ -43,10 +44,8 @@ def find_or_make_user(principal: Principal, role: Role | None = None) -> User:
     Raises:
         AccessDenied: the operators have closed the account.
     """
-    row = User.objects.filter(sub=principal.sub).first()
-    if row is None:
-        row = User(sub=principal.sub)
-        row.set_unusable_password()
+    made = {"username": _free_username(principal), "password": make_password(None)}
+    row, _ = User.objects.get_or_create(sub=principal.sub, defaults=made)
     if not row.is_active:
         raise AccessDenied("Your account here is closed: ask the operators.")
     row.username = _free_username(principal)
