@@ -26,10 +26,14 @@ from resource_server.api.reading import read_body  # noqa: E402
 from resource_server.api.sending import send_error  # noqa: E402
 from resource_server.domain.errors import ClientGone, GatewayError  # noqa: E402
 from resource_server.domain.request_id import CURRENT, make_request_id  # noqa: E402
+from resource_server.sign_in.bridge import REQUEST_ID_KEY, SCOPE_KEY  # noqa: E402
 from resource_server.wiring import open_gateway  # noqa: E402
 
 _PEOPLE_CAP_BYTES = 2 * 1024 * 1024
-_PEOPLE = ("/resource_server/admin/", "/resource_server/operator/", "/static/")
+_PEOPLE = (
+    *("/resource_server/admin/", "/resource_server/operator/", "/resource_server/ui/"),
+    *("/login/", "/complete/", "/sign-out/", "/static/"),
+)
 
 
 class Application:
@@ -58,6 +62,7 @@ class Application:
         request_id, record = make_request_id(), AccessRecord(scope, send)
         CURRENT.set(request_id)
         record.route = _find_template(scope["path"])
+        scope = cast("HTTPScope", {**scope, SCOPE_KEY: self._lifespan.bridge, REQUEST_ID_KEY: request_id})
         try:
             with self._lifespan.under_way():
                 body = await read_body(scope, receive, _PEOPLE_CAP_BYTES)

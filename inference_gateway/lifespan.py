@@ -1,5 +1,6 @@
 """The server's start and stop, as ASGI tells them."""
 
+import asyncio
 import gc
 import logging
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from inference_gateway.stopping import draining_on_sigterm
 from resource_server.api.entry import ApiEntry
 from resource_server.services.draining import Draining
+from resource_server.sign_in.bridge import Bridge
 from resource_server.wiring import Gateway
 
 logger = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ class Lifespan:
         self._open_gateway = open_gateway
         self.entry: ApiEntry | None = None
         self._draining: Draining | None = None
+        self.bridge: Bridge | None = None
 
     def under_way(self) -> AbstractContextManager[None]:
         """For as long as a request is answered that does not go through the entry: see `Draining.request`."""
@@ -37,12 +40,13 @@ class Lifespan:
             async with self._open_gateway() as gateway, draining_on_sigterm(gateway.draining, gateway.presence):
                 self.entry = ApiEntry(gateway)
                 self._draining = gateway.draining
+                self.bridge = Bridge(gateway, asyncio.get_running_loop())
                 # What start-up made lives as long as the process: the collector need not walk it again.
                 gc.collect()
                 gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
-                self.entry = None
+                self.entry = self.bridge = None
         except (OSError, ValueError) as exc:  # of the operator's making; its sentence says what to change
             logger.error("startup_failed error=%s: %s", type(exc).__name__, exc)  # noqa: TRY400
             await send({"type": "lifespan.startup.failed", "message": str(exc)})

@@ -1,5 +1,6 @@
 """The database's tables, one file per aggregate."""
 
+from resource_server.models.audit_event import AuditEvent as AuditEvent
 from resource_server.models.cluster import Cluster as Cluster
 from resource_server.models.cluster_status import ClusterStatus as ClusterStatus
 from resource_server.models.endpoint import Endpoint as Endpoint

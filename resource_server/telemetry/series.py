@@ -21,7 +21,7 @@ _BUSY_CLUSTER = Label("cluster", busiest=CLUSTERS)
 
 _GLOBUS_OPERATION = Label(
     "operation",
-    values=("introspect", "groups", "submit", "find_results", "endpoint_status", "find_result_queues"),
+    values=("introspect", "groups", "revoke", "submit", "find_results", "endpoint_status", "find_result_queues"),
 )
 
 _LONG_S = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200)

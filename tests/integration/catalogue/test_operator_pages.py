@@ -18,7 +18,7 @@ TARGET: dict[str, Any] = {
     "function_uuid": "0de30000-0000-4000-8000-00000000f001",
 }
 BROKEN = {**TARGET, "endpoint_uuid": "<fill me in>"}
-COMPLAINT = "targets[0].endpoint_uuid: still holds the placeholder"
+COMPLAINT = "still holds the placeholder"
 
 
 @pytest.fixture
@@ -29,7 +29,9 @@ def staff() -> Client:
 
 
 def _form(target: dict[str, Any]) -> dict[str, str]:
-    return {"name": "Llama", "target_model_name": "llama", "slug": "", "targets": json.dumps([target])}
+    sent = {f"targets-0-{name}": value for name, value in {"backend": "globus_compute", **target}.items()}
+    counts = {"targets-TOTAL_FORMS": "1", "targets-INITIAL_FORMS": "0"}
+    return {"name": "Llama", "target_model_name": "llama", "slug": "", **sent, **counts}
 
 
 def test_admin_refuses_a_malformed_target_naming_it(staff: Client) -> None:
@@ -48,7 +50,7 @@ def test_operator_api_refuses_a_malformed_target_naming_it(staff: Client) -> Non
     body = {"name": "Llama", "target_model_name": "llama", "targets": [BROKEN]}
     response = staff.post("/resource_server/operator/federated-endpoints/", body, content_type="application/json")
     assert response.status_code == 400
-    assert COMPLAINT in json.dumps(response.json())
+    assert f"targets[0].endpoint_uuid: {COMPLAINT}" in json.dumps(response.json())
 
 
 def test_operator_api_creates_lists_and_changes(staff: Client) -> None:
