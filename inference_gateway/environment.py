@@ -116,7 +116,7 @@ KEYS: tuple[Key, ...] = (
     Key("GATEWAY_DATA_DIR", "Folder for the accounting spool and, without PGHOST, the SQLite file.", "var"),
     Key(
         "WEB_CONCURRENCY",
-        "Number of gateway processes; gunicorn reads it too. Give the same number to --workers.",
+        "Number of gateway processes: gunicorn starts as many, unless --workers says otherwise.",
         "1",
         parse_count,
     ),

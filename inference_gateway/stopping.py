@@ -107,6 +107,7 @@ class Drain:
         self._phase = Phase.SERVING
         self._name: str | None = None
         self._idle_since: float | None = None
+        self._showing = asyncio.Lock()
 
     async def show_presence(self) -> None:
         """Say that this process serves, once its server listens."""
@@ -161,6 +162,7 @@ class Drain:
             await asyncio.sleep(IDLE_LOOK_EVERY_S)
 
     async def _end(self) -> None:
+        self._draining.refuses = True
         if self._draining.under_way:
             logger.warning("drain_over under_way=%d", self._draining.under_way)
             self._draining.end()
@@ -168,9 +170,11 @@ class Drain:
 
     async def _show(self, phase: Phase) -> None:
         self._phase = phase
-        if self._name is not None:
+        if self._name is None:
+            return
+        async with self._showing:  # the newest phase is written last
             try:
-                await asyncio.to_thread(self._presence.show, self._name, phase)
+                await asyncio.to_thread(self._presence.show, self._name, self._phase)
             except OSError as exc:
                 logger.warning("presence_unknown cause=%s", exc)
 

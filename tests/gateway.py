@@ -79,7 +79,7 @@ class GatewayServer(Server):
         command = [sys.executable, "-m", "uvicorn", "tests.gateway_app:application", "--port", str(self.port)]
         command += ["--no-access-log", "--lifespan", "on", "--timeout-graceful-shutdown", "5"]
         process = Process(command, self._folder / "gateway.log", env=self.environment)
-        process.wait_until(self._is_ready, timeout_s=40)
+        process.wait_until(self._is_ready, timeout_s=100)
         return process
 
     def _is_ready(self) -> bool:

@@ -141,6 +141,7 @@ async def test_requests_are_told_when_the_time_is_over(tmp_path: Path) -> None:
         with pytest.raises(Overloaded):
             await asyncio.wait_for(request, 10)
         await asyncio.wait_for(drain, 10)
+        assert worker.draining.refuses
         assert worker.has_passed_on()
 
 
