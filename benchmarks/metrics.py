@@ -11,7 +11,9 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ MODELS_EACH = 50
 SCRAPES = 100
 ROUNDS = 15
 SECONDS = 1.5
-CONCURRENCY = 64
+CONCURRENCY = 32
 SCRAPE_BOUND_MS = 50.0
 LINES_BOUND = 5000
 SHARE_BOUND = 0.10
@@ -38,6 +40,7 @@ class Figures:
     """What was measured. `shares` are by round: (whole - quiet) / whole, in CPU time for a request."""
 
     scrapes_ms: list[float]
+    scrape_cpu_ms: float
     lines: int
     whole_us: list[float]
     shares: list[float]
@@ -49,12 +52,12 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder, Programs(Path(folder), Cores()) as programs:
             cloud = start_cloud(programs)
-            scrapes_ms, lines = measure_scrapes(programs, cloud)
+            scrapes_ms, cpu_ms, lines = measure_scrapes(programs, cloud)
             whole_us, shares = measure_shares(programs, cloud)
     except BenchmarkError as exc:
         print(f"benchmarks.metrics: {exc}", file=sys.stderr)
         return 1
-    print(describe(Figures(scrapes_ms, lines, whole_us, shares)))
+    print(describe(Figures(scrapes_ms, cpu_ms, lines, whole_us, shares)))
     return 0
 
 
@@ -66,6 +69,7 @@ def describe(figures: Figures) -> str:
     rows = (
         ("scrape, p50", f"{SCRAPE_BOUND_MS:.0f} ms", f"{p50_ms:.1f} ms", p50_ms <= SCRAPE_BOUND_MS),
         ("scrape, p90", f"{SCRAPE_BOUND_MS:.0f} ms", f"{p90_ms:.1f} ms", p90_ms <= SCRAPE_BOUND_MS),
+        ("scrape, CPU", "", f"{figures.scrape_cpu_ms:.1f} ms", True),
         ("lines of a scrape", f"{LINES_BOUND:,}", f"{figures.lines:,}", figures.lines <= LINES_BOUND),
         (
             "metrics and logs, of a governed request's CPU",
@@ -76,12 +80,15 @@ def describe(figures: Figures) -> str:
     )
     lines = [f"{CLUSTERS * MODELS_EACH:,} models, each asked once, streamed", "", "| figure | bound | measured | |"]
     lines += ["|---|---|---|---|"]
-    lines += [f"| {name} | {bound} | {found} | {'within' if ok else 'over'} |" for name, bound, found, ok in rows]
+    lines += [
+        f"| {name} | {bound} | {found} | {'' if not bound else 'within' if ok else 'over'} |"
+        for name, bound, found, ok in rows
+    ]
     return "\n".join(lines)
 
 
-def measure_scrapes(programs: Programs, cloud: Cloud) -> tuple[list[float], int]:
-    """Milliseconds of scrapes by HTTP, and the lines of one, when every model has been asked once."""
+def measure_scrapes(programs: Programs, cloud: Cloud) -> tuple[list[float], float, int]:
+    """Of scrapes by HTTP, when every model has been asked once: milliseconds, CPU milliseconds of one, its lines."""
     port = find_free_port()
     program = serve_gateway(programs, port, cloud, build_many_rows())
     headers = {"Authorization": f"Bearer {cloud.issue_token()}", "Content-Type": "application/json"}
@@ -89,22 +96,23 @@ def measure_scrapes(programs: Programs, cloud: Cloud) -> tuple[list[float], int]
         body = {"model": name_model(number), "messages": [{"role": "user", "content": "x"}], "stream": True}
         if not _fetch(port, CHAT_PATH, headers, body).endswith(b"data: [DONE]\n\n"):
             raise BenchmarkError("a stream broke off")
-    times_ms, text = [], b""
+    times_ms, text, before_s = [], b"", program.cpu_s
     for _ in range(SCRAPES):
         began_at = time.perf_counter()
         text = _fetch(port, "/resource_server/metrics", {})
         times_ms.append((time.perf_counter() - began_at) * 1000)
+    cpu_ms = (program.cpu_s - before_s) / SCRAPES * 1000
     states = len(re.findall(rb"^gateway_model_state{", text, re.MULTILINE))
     if states != CLUSTERS * MODELS_EACH:
         raise BenchmarkError(f"the scrape shows {states} models")
     program.stop()
-    return times_ms, text.count(b"\n")
+    return times_ms, cpu_ms, text.count(b"\n")
 
 
 def measure_shares(programs: Programs, cloud: Cloud) -> tuple[list[float], list[float]]:
     """CPU microseconds of a request with metrics and logs, and their share in it, round by round.
 
-    Both gateways are measured in turn within a round, the one that begins changing.
+    Both gateways are asked at the same time and share one core, so that whatever else the machine does hits both.
     """
     applications = {"whole": "inference_gateway.asgi:application", "quiet": "benchmarks.quiet:application"}
     targets: dict[str, Target] = {}
@@ -116,11 +124,11 @@ def measure_shares(programs: Programs, cloud: Cloud) -> tuple[list[float], list[
         targets[name] = Target(name, program, address, is_mock=False, defers=True)
         _find_cost_us(programs, targets[name])
     whole_us, shares = [], []
-    for number in range(ROUNDS):
-        order = sorted(targets, reverse=bool(number % 2))
-        costs = {name: _find_cost_us(programs, targets[name]) for name in order}
-        whole_us.append(costs["whole"])
-        shares.append(1 - costs["quiet"] / costs["whole"])
+    with ThreadPoolExecutor(len(targets)) as pool:
+        for _ in range(ROUNDS):
+            costs = dict(zip(targets, pool.map(partial(_find_cost_us, programs), targets.values()), strict=True))
+            whole_us.append(costs["whole"])
+            shares.append(1 - costs["quiet"] / costs["whole"])
     return whole_us, shares
 
 

@@ -19,6 +19,7 @@ def test_relayed_answer_counts_its_call_its_turn_and_its_posts(site: Site) -> No
     assert grown("gateway_relay_posts_total", outcome="taken") >= 1
     assert now.value("gateway_globus_budget_calls_per_second") > 50
     assert now.value("gateway_breaker_open") == 0
+    assert now.value("gateway_controller_is_leader") == 1  # it is alone
     # Which happened at the start.
     assert now.value("gateway_globus_calls_total", operation="endpoint_status", outcome="answered") >= 1
     assert now.value("gateway_globus_calls_total", operation="find_result_queues", outcome="answered") >= 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resource_server.accounting.record import RequestRecord
-from resource_server.domain.errors import NotFound
+from resource_server.domain.errors import NotFound, Overloaded
 from resource_server.domain.networks import AddressList
 from resource_server.services.health import describe_metrics
 from resource_server.services.metrics import count_request, is_refusal
@@ -106,4 +106,13 @@ async def test_metrics_exist_for_listed_addresses_only(tmp_path: Path) -> None:
     assert b"# TYPE gateway_requests_total counter" in reply.body
     with pytest.raises(NotFound):
         await describe_metrics("10.0.0.2", AddressList(["10.0.0.1"]), telemetry)
+    await telemetry.aclose()
+
+
+async def test_scrape_that_cannot_speak_for_all_workers_is_refused(tmp_path: Path) -> None:
+    telemetry = Telemetry(tmp_path)
+    await describe_metrics("::1", AddressList(["::1"]), telemetry)
+    (tmp_path / "x.lock").mkdir()  # no process's: whether it lives cannot be told
+    with pytest.raises(Overloaded):
+        await describe_metrics("::1", AddressList(["::1"]), telemetry)
     await telemetry.aclose()

@@ -29,9 +29,11 @@ def build_page(requests: int, streams: int = 0, age_s: float = 0.0) -> Page:
     )
 
 
-def gather(folder: Folder) -> Page:
+def gather(folder: Folder, own: Page | None = None) -> Page:
+    """What the workers count, `folder`'s being `own`, or what it has put there."""
+    page = folder.directory / f"{folder.name}.page"
     with folder.guarded():
-        return folder.gather()
+        return folder.gather(own or (parse_page(page.read_bytes()) if page.exists() else Page()))
 
 
 def find(page: Page, name: str) -> object:
@@ -136,6 +138,21 @@ def test_killed_process_is_found_dead_and_what_it_counted_is_kept(tmp_path: Path
     page = gather(one)
     assert (find(page, REQUESTS.name), find(page, RELAY_STREAMS.name)) == (5, None)
     one.close()
+
+
+def test_full_disk_hides_neither_the_own_counts_nor_those_of_others(tmp_path: Path) -> None:
+    one, two, three = (Folder(tmp_path, name) for name in ("one", "two", "three"))
+    for folder, requests in ((one, 1), (two, 2), (three, 4)):
+        folder.publish(build_page(requests))
+    three.close()
+    for name in ("one.page", "retired"):
+        (tmp_path / f"{name}.new").mkdir()  # where the file should be written
+    with pytest.raises(OSError, match=r"one\.page\.new"):
+        one.publish(build_page(3))
+    for _ in range(2):
+        assert find(gather(one, build_page(3)), REQUESTS.name) == 9
+    one.close()
+    two.close()
 
 
 def test_torn_page_is_passed_over(tmp_path: Path) -> None:
