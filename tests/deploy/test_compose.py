@@ -145,7 +145,7 @@ def test_mounted_files_are_in_the_repository(services: Services) -> None:
 def test_guide_counts_the_containers_and_names_them(services: Services) -> None:
     guide = (ROOT / "docs" / "operator-docker.md").read_text()
     assert f"{len(ALWAYS)} containers, and {len(services)} with monitoring" in guide
-    commands = re.findall(r"docker-compose -f docker-compose\.yml (?:exec|run)((?: -\S+)*) ([\w-]+)", guide)
+    commands = re.findall(r"docker-compose -f docker-compose\.yml (?:exec|run|stop)((?: -\S+)*) ([\w-]+)", guide)
     assert commands
     assert {service for _options, service in commands} <= services.keys()
     rows = {
