@@ -5,9 +5,7 @@ row.save()
 record_change(actor, Action.UPDATE, row, before)
 """
 
-import getpass
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,15 +39,6 @@ class Actor:
     user: User | None = None
     name: str = ""
     request_id: str = ""
-
-
-def actor_of_command(command: str, source: AuditEvent.Source = Source.COMMAND) -> Actor:
-    """Whoever runs ``manage.py <command>``, by their name on the machine."""
-    try:
-        person = getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no name
-        person = f"uid {os.getuid()}"
-    return Actor(source, name=f"manage.py {command} ({person})")
 
 
 def content_of(row: models.Model) -> Content:

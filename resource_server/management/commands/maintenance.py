@@ -6,11 +6,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
 from resource_server.models import Cluster
 from resource_server.models.catalogue import read_endpoints, read_federated
-from resource_server.services.audit import Action, actor_of_command, content_of, record_change
 
 
 class Command(BaseCommand):
@@ -28,16 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--end", action="store_true", help="end it, or call off what is planned")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        with transaction.atomic():
-            self._change(_find_or_build(options["cluster"]), options)
-
-    def _change(self, cluster: Cluster, options: dict[str, Any]) -> None:
-        is_new = cluster.pk is None
-        before = None if is_new else content_of(cluster)
-        self._set(cluster, options)
-        record_change(actor_of_command("maintenance"), Action.CREATE if is_new else Action.UPDATE, cluster, before)
-
-    def _set(self, cluster: Cluster, options: dict[str, Any]) -> None:
+        cluster = _find_or_build(options["cluster"])
         if options["end"]:
             if options["begins_at"] or options["ends_at"] or options["notice"] is not None:
                 raise CommandError("--end stands alone: it takes no --from, --until or --notice.")

@@ -1,9 +1,6 @@
 """The audit and the versions of rows: what their callers rely on."""
 
-from io import StringIO
-
 import pytest
-from django.core.management import call_command
 from django.db import transaction
 
 from resource_server.models import AuditEvent, Cluster, Endpoint, FederatedEndpoint, User
@@ -99,14 +96,6 @@ def test_event_goes_with_the_transaction_of_its_change() -> None:
         record_change(COMMAND, Action.CREATE, Cluster.objects.create(name="polaris"))
         raise RuntimeError
     assert not AuditEvent.objects.exists()
-
-
-def test_command_is_recorded_with_whoever_ran_it() -> None:
-    Cluster.objects.create(name="polaris")
-    call_command("maintenance", "polaris", "--notice", "New disks.", stdout=StringIO())
-    event = AuditEvent.objects.get()
-    assert event.actor_name.startswith("manage.py maintenance (")
-    assert event.changes == {"maintenance": [False, True], "maintenance_notice": ["", "New disks."]}
 
 
 def test_version_is_of_the_content_and_stable() -> None:
