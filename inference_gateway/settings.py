@@ -105,6 +105,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Bodies are counted and capped while they are read, by the ASGI entry.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # some forty for each target of a federated endpoint, up to 200 of them
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

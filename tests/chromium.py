@@ -1,10 +1,12 @@
 """A headless Chromium for tests of pages; nothing of it outlives the test."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -45,7 +47,9 @@ class Page:
 
     def wait(self, found: Callable[[], T | None]) -> T:
         """What `found` gives once it is anything; fails after a generous while."""
-        result = WebDriverWait(self.driver, TIMEOUT_S, poll_frequency=0.1).until(lambda _driver: found())
+        # An element may be of the page before: look again.
+        wait = WebDriverWait(self.driver, TIMEOUT_S, 0.1, [StaleElementReferenceException])
+        result = wait.until(lambda _driver: found())
         assert result is not None
         return result
 
@@ -62,9 +66,9 @@ def opened(width: int = 1200, height: int = 900) -> Iterator[Page]:
     for switch in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
         options.add_argument(switch)
     options.add_argument(f"--window-size={width},{height}")
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = shutil.which("chromium") or ""
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         driver.set_page_load_timeout(TIMEOUT_S)
         yield Page(driver)

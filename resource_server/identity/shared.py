@@ -63,6 +63,10 @@ class SharedCache:
         if ttl_s > 0 and len(body) < _MAX_BYTES - _MAC_CHARS:
             await self._key_value.set(_name(kind, token_hash), self._mac(body) + b"." + body, ttl_s)
 
+    async def drop(self, kind: str, token_hash: str) -> None:
+        """Share it no longer."""
+        await self._key_value.delete(_name(kind, token_hash))
+
     def _mac(self, body: bytes) -> bytes:
         return hmac.digest(self._key, body, "sha256").hex().encode()
 

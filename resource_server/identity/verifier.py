@@ -102,7 +102,7 @@ class Verifier:
 
     async def revoke(self, token: str) -> None:
         """See `Authenticator.revoke`."""
-        self._tokens.forget(hash_token(token))
+        await self._tokens.forget(hash_token(token))
         try:
             await self._breaker.run(lambda: self._globus.revoke(token))
         except GlobusUnavailable as exc:

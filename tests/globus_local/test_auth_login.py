@@ -1,5 +1,7 @@
 """Logins through the authorize page, as the SDK's clients start and finish them."""
 
+import base64
+import hashlib
 import re
 import urllib.error
 import urllib.request
@@ -76,6 +78,8 @@ def test_native_login_with_the_page_gives_tokens_of_the_chosen_person(local: Loc
     tokens = client.oauth2_exchange_code_for_tokens(sent_back["code"])
 
     claims = tokens.decode_id_token()
+    half = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
+    assert claims["at_hash"] == base64.urlsafe_b64encode(half).decode().rstrip("=")
     assert (claims["sub"], claims["aud"], claims["email"]) == (ALICE_ID, NATIVE_ID, "alice@site.example")
     assert tokens.by_resource_server["auth.globus.org"]["scope"] == "openid profile email"
     assert all(token["refresh_token"] for token in tokens.by_resource_server.values())

@@ -49,7 +49,7 @@ def test_operator_signs_in_and_edits_targets(gateway: GatewayServer, globus: Glo
         keep_picture(page, "list")
         page.find("#result_list tbody th a").click()
         page.wait(lambda: clusters_of(page) == ["polaris", "sophia"] or None)
-        assert not page.find("[data-backend='globus_compute']").is_displayed()
+        page.wait(lambda: not page.find("[data-backend='globus_compute']").is_displayed() or None)
         keep_picture(page, "targets", "section.targets")
 
         page.press("Move up", "(//fieldset[contains(@class, 'target')])[2]")
@@ -73,11 +73,11 @@ def test_operator_signs_in_and_edits_targets(gateway: GatewayServer, globus: Glo
         page.find("[name='_continue']").click()
         page.wait(lambda: "Somebody has changed this row" in page.driver.page_source or None)
         keep_picture(page, "conflict")
-        assert clusters_of(page) == ["sophia", "polaris", "aurora"]
+        page.wait(lambda: clusters_of(page) == ["sophia", "polaris", "aurora"] or None)
         page.find("[name='_continue']").click()
         page.wait(lambda: "was changed successfully" in page.driver.page_source or None)
 
-        assert clusters_of(page) == ["sophia", "polaris", "aurora"]
+        page.wait(lambda: clusters_of(page) == ["sophia", "polaris", "aurora"] or None)
         page.open(f"{origin}/resource_server/admin/resource_server/auditevent/")
         page.wait(lambda: ALICE.username in page.driver.page_source or None)
         keep_picture(page, "audit")

@@ -162,6 +162,15 @@ def test_new_row_is_made_with_its_target_and_recorded(editor: Client) -> None:
     assert event.changes["targets"] == [None, made.targets]
 
 
+def test_row_of_many_targets_is_saved(editor: Client) -> None:
+    targets = [{**TARGET, "cluster": f"c{index}", "endpoint_slug": f"s{index}"} for index in range(60)]
+    row = FederatedEndpoint.objects.create(name="M", target_model_name="m", targets=targets)
+    values = open_form(editor, address_of(row))
+    assert len(values) > 2_000
+    assert save(editor, address_of(row), {**values, "targets-59-output_tokens": "3"}).status_code == 302
+    assert read(row) == [*targets[:-1], {**targets[-1], "output_tokens": 3}]
+
+
 @pytest.mark.parametrize("document", ["[]", "{", "1"])
 def test_damaged_page_is_refused(editor: Client, row: FederatedEndpoint, document: str) -> None:
     values = open_form(editor, address_of(row))

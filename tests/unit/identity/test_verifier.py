@@ -370,3 +370,21 @@ async def test_token_with_an_odd_answer_does_not_keep_others_out(build: Build, g
     for _ in range(10):
         assert await outcome(verifier, "Bearer odd") == "AuthUnavailable"
     assert await outcome(verifier) == "ok"
+
+
+async def test_revoked_token_is_forgotten_by_all_who_share(build: Build, globus: ScriptedGlobus) -> None:
+    verifier, other = build(), build()
+    assert await outcome(verifier) == "ok"
+    await verifier.revoke("alice-token")
+    assert await outcome(verifier) != "ok"
+    assert await outcome(other) != "ok"
+    assert len(globus.introspected) >= 1
+
+
+async def test_token_is_forgotten_even_if_globus_cannot_be_told(build: Build, globus: ScriptedGlobus) -> None:
+    verifier = build()
+    assert await outcome(verifier) == "ok"
+    globus.failure = AWAY
+    with pytest.raises(AuthUnavailable):
+        await verifier.revoke("alice-token")
+    assert verifier.find_cached(BEARER) is None
