@@ -2,13 +2,13 @@
 
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from getpass import getuser
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
+from resource_server.services.accounts import find_account_name
 from resource_server.services.audit import Actor, Source
 from resource_server.services.catalogue_files.applying import CatalogueMoved, apply_document
 from resource_server.services.catalogue_files.plan import build_plan
@@ -104,7 +104,7 @@ class Command(BaseCommand):
             return
         if not (options["yes"] or self._is_confirmed()):
             raise CommandError("Nothing was changed.")
-        actor = Actor(Source.CATALOGUE, name=_who())
+        actor = Actor(Source.CATALOGUE, name=find_account_name())
         try:
             apply_document(document, actor, expected=plan.fingerprint, prune=prune)
         except CatalogueMoved as exc:
@@ -120,11 +120,3 @@ class Command(BaseCommand):
         if not answer:
             raise CommandError("Nobody answered: give --yes where nobody can be asked. Nothing was changed.")
         return answer.strip().lower() == "yes"
-
-
-def _who() -> str:
-    """The account that runs the command; in a container it may have no name."""
-    try:
-        return getuser()
-    except (KeyError, OSError):
-        return ""

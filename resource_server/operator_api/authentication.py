@@ -1,0 +1,44 @@
+"""Who calls: a browser session, or a program with a Globus token. Both have the role of their Globus groups."""
+
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.request import Request
+
+from resource_server.domain.errors import AccessDenied
+from resource_server.domain.principal import Principal
+from resource_server.identity.base import Caller
+from resource_server.models import User
+from resource_server.sign_in.pipeline import address_of, need_bridge
+from resource_server.sign_in.visitors import give_role, visit
+
+
+class BearerToken(BaseAuthentication):
+    """``Authorization: Bearer <Globus access token>``: the same rules and the same freshness as for inference."""
+
+    def authenticate(self, request: Request) -> tuple[User, Caller] | None:
+        """The caller's account, with the caller. Raises `GatewayError` for a token that lets nobody in."""
+        authorization = request.META.get("HTTP_AUTHORIZATION")
+        if authorization is None:
+            return None
+        page = request._request  # noqa: SLF001 - REST framework's documented way to Django's own
+        visitor = visit(need_bridge(page), authorization, address_of(page))
+        if visitor.caller is None:
+            raise AccessDenied("This token names nobody.")
+        return give_role(_find_account(visitor.caller.principal), visitor.role), visitor.caller
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the base's signature
+        """Makes "who are you" a 401, and leaves 403 to "not you"."""
+        return "Bearer"
+
+
+class BrowserSession(SessionAuthentication):
+    """The session of the pages, with its CSRF token on every change."""
+
+
+def _find_account(principal: Principal) -> User:
+    """The identity's row, or one that is never saved: a program need not have signed in to have a role."""
+    row = User.objects.filter(sub=principal.sub).first()
+    if row is None:
+        return User(sub=principal.sub, username=principal.username)
+    if not row.is_active:
+        raise AccessDenied("Your account here is closed: ask the operators.")
+    return row

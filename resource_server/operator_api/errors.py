@@ -1,0 +1,106 @@
+"""Every failure of the operator API in the one envelope of the gateway."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from resource_server.domain.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    DatabaseUnavailable,
+    GatewayError,
+    InvalidValue,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    UnsupportedMediaType,
+)
+from resource_server.operator_api.base import find_request_id
+from resource_server.services.metrics import count_error
+
+logger = logging.getLogger(__name__)
+
+NOTHING_HERE = "There is nothing here, or it is not open to you: GET /resource_server/operator/ lists what is."
+_MAX_MESSAGE = 2000
+
+
+def answer_failure(failure: Exception, context: dict[str, Any]) -> Response:
+    """The answer to whatever a view raised; REST framework's ``EXCEPTION_HANDLER``."""
+    set_rollback()
+    error = convert(failure)
+    if type(error) is GatewayError:
+        request_id = find_request_id(context["request"])
+        logger.error("internal_error request_id=%s", request_id, exc_info=failure)
+        error = GatewayError(f"Internal error. Quote {request_id} to those who run the gateway.")
+    count_error(error.code)
+    return Response(error.envelope(), status=error.http_status, headers=error.headers)
+
+
+def convert(failure: Exception) -> GatewayError:
+    """The failure in the gateway's own tree; the tree's root where it is none that anybody expects."""
+    match failure:
+        case GatewayError():
+            return failure
+        case Http404() | exceptions.NotFound():
+            return NotFound(NOTHING_HERE)
+        case exceptions.NotAuthenticated():
+            return AuthenticationFailed("Sign in, or send the header 'Authorization: Bearer <Globus access token>'.")
+        case exceptions.PermissionDenied() if "CSRF" in str(failure.detail):
+            return AccessDenied(f"{failure.detail} Send the page's token in the header X-CSRFToken, or a bearer token.")
+        case PermissionDenied() | exceptions.PermissionDenied():
+            return AccessDenied("Your role does not allow this.")
+        case exceptions.ValidationError():
+            return build_invalid(failure.detail)
+        case IntegrityError():
+            return InvalidValue("Another row has this name, key or slug already, or somebody took it just now.")
+        case OperationalError() | InterfaceError():
+            return DatabaseUnavailable(
+                "The database does not answer in time. Try again, or ask for a shorter time.", retry_after_s=5
+            )
+        case _:
+            return _convert_protocol(failure)
+
+
+def build_invalid(detail: Any) -> InvalidValue:
+    """One sentence for people, the first field in `param`, and beside the envelope all of them by field."""
+    fields = detail if isinstance(detail, dict) else {exceptions.api_settings.NON_FIELD_ERRORS_KEY: detail}
+    sentences = {name: list(_sentences(name, value)) for name, value in fields.items()}
+    everything = " ".join(sentence for each in sentences.values() for sentence in each)
+    named = [name for name in sentences if name != exceptions.api_settings.NON_FIELD_ERRORS_KEY]
+    message = everything if len(everything) <= _MAX_MESSAGE else f"{everything[:_MAX_MESSAGE]}…"
+    return InvalidValue(message, param=named[0] if named else None, extra={"fields": sentences})
+
+
+def _sentences(name: str, detail: Any) -> Iterator[str]:
+    """Each says which field, or which place in it, it is about."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            yield from _sentences(f"{name}.{key}", value)
+    elif isinstance(detail, list):
+        for value in detail:
+            yield from _sentences(name, value)
+    else:
+        text = str(detail)
+        is_named = text.startswith((f"{name}:", f"{name}.", f"{name}["))
+        yield text if is_named or name == exceptions.api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {text}"
+
+
+def _convert_protocol(failure: Exception) -> GatewayError:
+    match failure:
+        case exceptions.MethodNotAllowed():
+            return MethodNotAllowed(str(failure.detail))
+        case exceptions.UnsupportedMediaType():
+            return UnsupportedMediaType("The body is JSON: send the header 'Content-Type: application/json'.")
+        case exceptions.NotAcceptable():
+            return NotAcceptable("Answers are application/json or text/html: ask for one of them.")
+        case exceptions.ParseError():
+            return InvalidValue(str(failure.detail))
+        case _:
+            return GatewayError(type(failure).__name__)
