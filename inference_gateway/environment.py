@@ -67,6 +67,8 @@ KEYS: tuple[Key, ...] = (
     Key("GLOBUS_APPLICATION_ID", "Client UUID of the Globus service API application.", ""),
     Key("GLOBUS_APPLICATION_SECRET", "Client secret of the Globus service API application.", "", secret=True),
     Key("GLOBUS_GROUPS", "Globus group UUIDs, one of which every caller must be in.", "", parse_uuids),
+    Key("ADMIN_GROUPS", "Globus group UUIDs whose members may do everything in the admin pages.", "", parse_uuids),
+    Key("OPERATOR_GROUPS", "Globus group UUIDs whose members may change the catalogue.", "", parse_uuids),
     Key("GLOBUS_POLICIES", "Globus policy UUIDs, all of which every session must satisfy.", "", parse_uuids),
     Key(
         "AUTHORIZED_IDPS",

@@ -23,7 +23,7 @@ DATA_DIR: Path = (BASE_DIR / ENVIRONMENT.text("GATEWAY_DATA_DIR")).resolve()
 
 INSTALLED_APPS = [
     "inference_gateway",
-    "django.contrib.admin",
+    "resource_server.apps.GatewayAdminConfig",  # django.contrib.admin with the gateway's own site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -31,16 +31,19 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "ninja",  # its assets, so that the API's documentation page needs no other site
     "rest_framework",
+    "social_django",
     "resource_server",
 ]
 
 # For people's pages only. The API's routes go to a handler without middleware (inference_gateway.asgi).
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "resource_server.sign_in.middleware.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -106,6 +109,12 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",  # local accounts, for when Globus is no way in (docs/admin.md)
+    "resource_server.sign_in.globus.GlobusSignIn",
+    "resource_server.sign_in.permissions.RolePermissions",
+]
+
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
 
@@ -123,6 +132,47 @@ REST_FRAMEWORK = {
     ],
     "EXCEPTION_HANDLER": "resource_server.operator_api.errors.answer_failure",
 }
+
+# Sign-in with Globus (docs/admin.md). Users are found by the gateway's own step; the library stores no tokens.
+LOGIN_URL = LOGIN_REDIRECT_URL = "sign_in"
+GLOBUS_AUTH_URL = ENVIRONMENT.text("GLOBUS_SDK_SERVICE_URL_AUTH").rstrip("/") or "https://auth.globus.org"
+SOCIAL_AUTH_GLOBUS_OIDC_ENDPOINT = GLOBUS_AUTH_URL
+SOCIAL_AUTH_GLOBUS_KEY = ENVIRONMENT.text("GLOBUS_APPLICATION_ID")
+SOCIAL_AUTH_GLOBUS_SECRET = ENVIRONMENT.text("GLOBUS_APPLICATION_SECRET")
+SOCIAL_AUTH_GLOBUS_SCOPE = [f"https://auth.globus.org/scopes/{SOCIAL_AUTH_GLOBUS_KEY}/action_all"]
+SOCIAL_AUTH_GLOBUS_USE_PKCE = True
+SOCIAL_AUTH_REQUESTS_TIMEOUT = 3
+SOCIAL_AUTH_PIPELINE = (
+    "social_core.pipeline.social_auth.social_details",
+    "social_core.pipeline.social_auth.social_uid",
+    "resource_server.sign_in.pipeline.admit",
+    "social_core.pipeline.social_auth.social_user",
+    "social_core.pipeline.social_auth.associate_user",
+)
+
+# No page for people holds a script or style of its own; a form may end at Globus, by the redirect of a sign-in.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        **{f"{kind}-src": ["'self'"] for kind in ("script", "style", "img", "font", "connect", "manifest")},
+        "form-action": ["'self'", GLOBUS_AUTH_URL],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# A session ends an hour after its last page; `sign_in.sessions` ends it after twelve in any case.
+SESSION_COOKIE_AGE = 3600
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+# The prefix makes browsers refuse the cookie from any other host, subdomains included.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = (
+    ("sessionid", "csrftoken") if DEBUG else ("__Host-sessionid", "__Host-csrftoken")
+)
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = False  # nginx does it, where it knows which listener a request came through

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from resource_server.models import Cluster, Endpoint, FederatedEndpoint, RequestLog, User
 from resource_server.models.catalogue import build_cluster_row
 
-admin.site.site_header = "Inference gateway"
 admin.site.register(User, UserAdmin)
 
 

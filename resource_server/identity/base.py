@@ -61,6 +61,14 @@ class Authenticator(Protocol):
         """
         ...
 
+    async def revoke(self, token: str) -> None:
+        """End the token at Globus and forget it here, as when its owner signs out.
+
+        Raises:
+            AuthUnavailable: Globus cannot be asked; the token is forgotten here all the same.
+        """
+        ...
+
     def failing(self) -> list[str]:
         """Which of ``globus_auth`` and ``globus_groups`` did not answer when last asked; from memory."""
         ...
@@ -71,7 +79,7 @@ class Authenticator(Protocol):
 
 
 class GlobusIdentity(Protocol):
-    """The two questions that the gateway asks of Globus about a token. Every answer is untrusted."""
+    """What the gateway asks of Globus about a token. Every answer is untrusted."""
 
     async def introspect(self, token: str) -> object:
         """Globus Auth's introspection document of the token, as it came.
@@ -88,6 +96,14 @@ class GlobusIdentity(Protocol):
             GlobusUnavailable: no usable answer.
             TokenRefused: Globus no longer honours the token.
             ConsentMissing: the subject has not consented.
+        """
+        ...
+
+    async def revoke(self, token: str) -> None:
+        """Have Globus honour the token no longer.
+
+        Raises:
+            GlobusUnavailable: no usable answer.
         """
         ...
 

@@ -65,6 +65,10 @@ class GlobusAuth:
         """Groups of the token's subject. Raises `GlobusUnavailable`, `TokenRefused`, `ConsentMissing`."""
         return await self._run(lambda: self._active_group_ids(token))
 
+    async def revoke(self, token: str) -> None:
+        """Revoke the token. Raises `GlobusUnavailable`."""
+        await self._run(lambda: self._auth.oauth2_revoke_token(token))
+
     async def aclose(self) -> None:
         """Wait for calls under way (their timeouts bound it), then close threads and connections."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)

@@ -72,6 +72,11 @@ class TokenCache:
         await self._shared.put(_KIND, token_hash, encoded, asked_at, kept_s)
         return answer.value
 
+    def forget(self, token_hash: str) -> None:
+        """Know nothing of the token in this process; what workers share ends by itself."""
+        self._admitted.discard(token_hash)
+        self._refused.discard(token_hash)
+
     async def _load(self, token_hash: str) -> Answer[Verdict] | None:
         found = await self._shared.get(_KIND, token_hash)
         if found is None:

@@ -100,6 +100,14 @@ class Verifier:
                 raise
         return caller
 
+    async def revoke(self, token: str) -> None:
+        """See `Authenticator.revoke`."""
+        self._tokens.forget(hash_token(token))
+        try:
+            await self._breaker.run(lambda: self._globus.revoke(token))
+        except GlobusUnavailable as exc:
+            raise build_unavailable("Globus Auth", exc) from exc
+
     def failing(self) -> list[str]:
         """See `Authenticator.failing`."""
         services = (("globus_auth", self._breaker), ("globus_groups", self._groups))

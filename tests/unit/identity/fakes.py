@@ -116,6 +116,11 @@ class ScriptedGlobus:
             raise self.group_failure
         return self.groups.get(token, [])
 
+    async def revoke(self, token: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.documents.pop(token, None)
+
     async def aclose(self) -> None:
         self.gate.set()
 
