@@ -1,6 +1,7 @@
 """Who calls: a browser session, or a program with a Globus token. Both have the role of their Globus groups."""
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from resource_server.domain.errors import AccessDenied
@@ -9,6 +10,10 @@ from resource_server.identity.base import Caller
 from resource_server.models import User
 from resource_server.sign_in.pipeline import address_of, need_bridge
 from resource_server.sign_in.visitors import give_role, visit
+
+
+class CsrfFailed(PermissionDenied):
+    """A change that a browser sent without the token of a page."""
 
 
 class BearerToken(BaseAuthentication):
@@ -32,6 +37,13 @@ class BearerToken(BaseAuthentication):
 
 class BrowserSession(SessionAuthentication):
     """The session of the pages, with its CSRF token on every change."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        """Raises `CsrfFailed`, whose message says what to send."""
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as exc:
+            raise CsrfFailed from exc
 
 
 def _find_account(principal: Principal) -> User:

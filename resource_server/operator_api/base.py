@@ -1,9 +1,9 @@
-"""What every view of the operator API shares; how it is authenticated, refused and shown is in the settings' classes."""
+"""What every view of the operator API shares; who may ask, and how, is in the settings (`REST_FRAMEWORK`)."""
 
 from typing import Any
 
-from django.http import HttpResponseBase
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from resource_server.domain.errors import InvalidValue
@@ -17,7 +17,7 @@ COMMON_PARAMETERS = frozenset({"format"})
 class OperatorView(APIView):
     """Names its parameters, so that a misspelt filter is an error and not the whole list."""
 
-    description = ""
+    purpose = ""
     """One sentence for the page."""
     parameters: frozenset[str] = frozenset()
 
@@ -27,18 +27,24 @@ class OperatorView(APIView):
         known = self.parameters | COMMON_PARAMETERS
         for name in request.query_params:
             if name not in known:
-                raise InvalidValue(f"{name[:100]} is no parameter here: use {', '.join(sorted(known))}.", param=name[:100])
+                raise InvalidValue(
+                    f"{name[:100]} is no parameter here: use {', '.join(sorted(known))}.", param=name[:100]
+                )
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """Every answer has its request id, and stays out of caches."""
         finished = super().finalize_response(request, response, *args, **kwargs)
         finished.headers["x-request-id"] = find_request_id(request)
         finished.headers["cache-control"] = "private, no-store"
         return finished
 
+    def example(self) -> dict[str, Any]:
+        """What a page proposes as the body of a new row."""
+        return {}
+
     def get_view_description(self, html: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002 - the base's signature
         """One sentence for the page."""
-        return self.description
+        return self.purpose
 
 
 def find_request_id(request: Request) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models, transaction
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +15,6 @@ from resource_server.operator_api.filters import (
     EndpointFilters,
     FederatedEndpointFilters,
     NamedOrdering,
-    ShownFilters,
 )
 from resource_server.operator_api.pagination import RowPages
 from resource_server.operator_api.permissions import RowPermissions
@@ -28,7 +28,7 @@ class RowViewSet(OperatorView, viewsets.ModelViewSet[Any]):
 
     permission_classes = (RowPermissions,)
     pagination_class = RowPages
-    filter_backends = (ShownFilters, NamedOrdering)
+    filter_backends = (DjangoFilterBackend, NamedOrdering)
     lookup_value_regex = r"\d{1,18}"
     ordering_fields: tuple[str, ...] = ()
     filterset_class: Any = None
@@ -39,6 +39,10 @@ class RowViewSet(OperatorView, viewsets.ModelViewSet[Any]):
         if self.detail:
             return frozenset()
         return frozenset({"page", "page_size", "ordering", *self.filterset_class.base_filters})
+
+    def example(self) -> dict[str, Any]:
+        """Every field that a new row may have, with what it is without being named."""
+        return dict(self.get_serializer().data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002 - the base's signature
         """The row, with its version as ``ETag``."""
@@ -69,7 +73,7 @@ class RowViewSet(OperatorView, viewsets.ModelViewSet[Any]):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _lock(self, request: Request) -> Any:
-        return lock_seen(request, self.queryset.model, self.kwargs["pk"], self._represent)
+        return lock_seen(request, self.get_queryset().model, self.kwargs["pk"], self._represent)
 
     def _represent(self, row: models.Model) -> Any:
         return self.get_serializer(row).data
@@ -86,7 +90,7 @@ class RowViewSet(OperatorView, viewsets.ModelViewSet[Any]):
 class ClusterViewSet(RowViewSet):
     """See `RowViewSet`."""
 
-    description = "Clusters: who may use what is on them, their status function, their maintenance."
+    purpose = "Clusters: who may use what is on them, their status function, their maintenance."
     queryset = Cluster.objects.all()
     serializer_class = ClusterSerializer
     filterset_class = ClusterFilters
@@ -96,7 +100,7 @@ class ClusterViewSet(RowViewSet):
 class EndpointViewSet(RowViewSet):
     """See `RowViewSet`."""
 
-    description = "Endpoints: one model, by one framework, on one cluster."
+    purpose = "Endpoints: one model, by one framework, on one cluster."
     queryset = Endpoint.objects.all()
     serializer_class = EndpointSerializer
     filterset_class = EndpointFilters
@@ -106,7 +110,7 @@ class EndpointViewSet(RowViewSet):
 class FederatedEndpointViewSet(RowViewSet):
     """See `RowViewSet`."""
 
-    description = "Federated endpoints: one public model name, and its targets in order."
+    purpose = "Federated endpoints: one public model name, and its targets in order."
     queryset = FederatedEndpoint.objects.all()
     serializer_class = FederatedEndpointSerializer
     filterset_class = FederatedEndpointFilters

@@ -22,13 +22,46 @@ from resource_server.domain.errors import (
     NotFound,
     UnsupportedMediaType,
 )
+from resource_server.operator_api.authentication import CsrfFailed
 from resource_server.operator_api.base import find_request_id
 from resource_server.services.metrics import count_error
 
 logger = logging.getLogger(__name__)
 
+NON_FIELD = "non_field_errors"
 NOTHING_HERE = "There is nothing here, or it is not open to you: GET /resource_server/operator/ lists what is."
 _MAX_MESSAGE = 2000
+
+
+_CONVERSIONS: tuple[tuple[tuple[type[Exception], ...], type[GatewayError], str], ...] = (
+    ((Http404, exceptions.NotFound), NotFound, NOTHING_HERE),
+    (
+        (exceptions.NotAuthenticated,),
+        AuthenticationFailed,
+        "Sign in, or send the header 'Authorization: Bearer <Globus access token>'.",
+    ),
+    ((CsrfFailed,), AccessDenied, "A change by a browser's session needs the page's token in the header X-CSRFToken."),
+    ((PermissionDenied, exceptions.PermissionDenied), AccessDenied, "Your role does not allow this."),
+    (
+        (IntegrityError,),
+        InvalidValue,
+        "Another row has this name, key or slug already: it may have got it just now.",
+    ),
+    (
+        (OperationalError, InterfaceError),
+        DatabaseUnavailable,
+        "The database does not answer in time. Try again, or ask for a shorter time.",
+    ),
+    ((exceptions.MethodNotAllowed,), MethodNotAllowed, ""),
+    (
+        (exceptions.UnsupportedMediaType,),
+        UnsupportedMediaType,
+        "The body is JSON: send the header 'Content-Type: application/json'.",
+    ),
+    ((exceptions.NotAcceptable,), NotAcceptable, "Answers are application/json or text/html: ask for one of them."),
+    ((exceptions.ParseError,), InvalidValue, ""),
+)
+"""What others raise → what it is here; without a message, theirs. The first that fits counts."""
 
 
 def answer_failure(failure: Exception, context: dict[str, Any]) -> Response:
@@ -40,40 +73,30 @@ def answer_failure(failure: Exception, context: dict[str, Any]) -> Response:
         logger.error("internal_error request_id=%s", request_id, exc_info=failure)
         error = GatewayError(f"Internal error. Quote {request_id} to those who run the gateway.")
     count_error(error.code)
-    return Response(error.envelope(), status=error.http_status, headers=error.headers)
+    headers = error.headers
+    if isinstance(failure, exceptions.MethodNotAllowed):
+        headers["allow"] = ", ".join(context["view"].allowed_methods)
+    return Response(error.envelope(), status=error.http_status, headers=headers)
 
 
 def convert(failure: Exception) -> GatewayError:
     """The failure in the gateway's own tree; the tree's root where it is none that anybody expects."""
-    match failure:
-        case GatewayError():
-            return failure
-        case Http404() | exceptions.NotFound():
-            return NotFound(NOTHING_HERE)
-        case exceptions.NotAuthenticated():
-            return AuthenticationFailed("Sign in, or send the header 'Authorization: Bearer <Globus access token>'.")
-        case exceptions.PermissionDenied() if "CSRF" in str(failure.detail):
-            return AccessDenied(f"{failure.detail} Send the page's token in the header X-CSRFToken, or a bearer token.")
-        case PermissionDenied() | exceptions.PermissionDenied():
-            return AccessDenied("Your role does not allow this.")
-        case exceptions.ValidationError():
-            return build_invalid(failure.detail)
-        case IntegrityError():
-            return InvalidValue("Another row has this name, key or slug already, or somebody took it just now.")
-        case OperationalError() | InterfaceError():
-            return DatabaseUnavailable(
-                "The database does not answer in time. Try again, or ask for a shorter time.", retry_after_s=5
-            )
-        case _:
-            return _convert_protocol(failure)
+    if isinstance(failure, GatewayError):
+        return failure
+    if isinstance(failure, exceptions.ValidationError):
+        return build_invalid(failure.detail)
+    for kinds, error, message in _CONVERSIONS:
+        if isinstance(failure, kinds):
+            return error(message or str(failure))
+    return GatewayError(type(failure).__name__)
 
 
 def build_invalid(detail: Any) -> InvalidValue:
     """One sentence for people, the first field in `param`, and beside the envelope all of them by field."""
-    fields = detail if isinstance(detail, dict) else {exceptions.api_settings.NON_FIELD_ERRORS_KEY: detail}
+    fields = detail if isinstance(detail, dict) else {NON_FIELD: detail}
     sentences = {name: list(_sentences(name, value)) for name, value in fields.items()}
     everything = " ".join(sentence for each in sentences.values() for sentence in each)
-    named = [name for name in sentences if name != exceptions.api_settings.NON_FIELD_ERRORS_KEY]
+    named = [name for name in sentences if name != NON_FIELD]
     message = everything if len(everything) <= _MAX_MESSAGE else f"{everything[:_MAX_MESSAGE]}…"
     return InvalidValue(message, param=named[0] if named else None, extra={"fields": sentences})
 
@@ -89,18 +112,4 @@ def _sentences(name: str, detail: Any) -> Iterator[str]:
     else:
         text = str(detail)
         is_named = text.startswith((f"{name}:", f"{name}.", f"{name}["))
-        yield text if is_named or name == exceptions.api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {text}"
-
-
-def _convert_protocol(failure: Exception) -> GatewayError:
-    match failure:
-        case exceptions.MethodNotAllowed():
-            return MethodNotAllowed(str(failure.detail))
-        case exceptions.UnsupportedMediaType():
-            return UnsupportedMediaType("The body is JSON: send the header 'Content-Type: application/json'.")
-        case exceptions.NotAcceptable():
-            return NotAcceptable("Answers are application/json or text/html: ask for one of them.")
-        case exceptions.ParseError():
-            return InvalidValue(str(failure.detail))
-        case _:
-            return GatewayError(type(failure).__name__)
+        yield text if is_named or name == NON_FIELD else f"{name}: {text}"

@@ -42,11 +42,15 @@ class WindowSerializer(serializers.Serializer[Any]):
 class MaintenanceViewSet(OperatorView, ViewSet):
     """One window per cluster, known by the cluster's name."""
 
-    description = "Maintenance: which clusters are out of service, now or at a set time. It begins and ends by itself."
+    purpose = "Maintenance: which clusters are out of service, now or at a set time. It begins and ends by itself."
     permission_classes = (RowPermissions,)
     queryset = Cluster.objects.all()
     lookup_field = "cluster"
     lookup_value_regex = r"[A-Za-z0-9._-]{1,100}"
+
+    def example(self) -> dict[str, Any]:
+        """A window that begins now."""
+        return {"cluster": "", "from": None, "until": None, "notice": ""}
 
     def list(self, request: Request) -> Response:  # noqa: ARG002 - the base's signature
         """What is in effect or planned."""

@@ -14,7 +14,10 @@ class StrictJSON(BaseParser):
     media_type = "application/json"
 
     def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None  # noqa: ARG002 - the base's signature
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,  # noqa: ARG002 - the base's signature
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> dict[str, object]:
         """The object. Raises `InvalidValue`."""
         return parse_json(stream.read())

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from resource_server.models import AuditEvent, RequestLog
 from resource_server.operator_api.base import OperatorView
-from resource_server.operator_api.filters import AuditFilters, RequestLogFilters, ShownFilters
+from resource_server.operator_api.filters import AuditFilters, RequestLogFilters
 from resource_server.operator_api.pagination import AuditPages, RequestLogPages
 from resource_server.operator_api.permissions import RowPermissions
 from resource_server.operator_api.serializers import AuditEventSerializer, RequestLogSerializer
@@ -22,7 +23,7 @@ class RecordViewSet(OperatorView, viewsets.ReadOnlyModelViewSet[Any]):
     """Records of one table."""
 
     permission_classes = (RowPermissions,)
-    filter_backends = (ShownFilters,)
+    filter_backends = (DjangoFilterBackend,)
     filterset_class: Any = None
 
     @property
@@ -39,7 +40,7 @@ class RecordViewSet(OperatorView, viewsets.ReadOnlyModelViewSet[Any]):
 class RequestLogViewSet(RecordViewSet):
     """See `RecordViewSet`."""
 
-    description = "Requests: who asked for what, how it ended, what it cost. No prompt, no answer, no token."
+    purpose = "Requests: who asked for what, how it ended, what it cost. No prompt, no answer, no token."
     queryset = RequestLog.objects.all()
     serializer_class = RequestLogSerializer
     pagination_class = RequestLogPages
@@ -51,7 +52,7 @@ class RequestLogViewSet(RecordViewSet):
 class AuditViewSet(RecordViewSet):
     """See `RecordViewSet`."""
 
-    description = "Changes: who changed what, from and to what, and by which door."
+    purpose = "Changes: who changed what, from and to what, and by which door."
     queryset = AuditEvent.objects.all()
     serializer_class = AuditEventSerializer
     pagination_class = AuditPages

@@ -31,16 +31,19 @@ class RowSerializer(serializers.ModelSerializer[Any]):
         return version_of(row)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Refuse what is no field: a misspelt one would be lost without a word."""
+        """The row's values. What is no field is refused: a misspelt one would be lost without a word."""
         known = self.fields.keys()
         unknown = [name for name in data if name not in known] if isinstance(data, Mapping) else []
         if unknown:
             sentence = f"is no field here, use {', '.join(known)}"
             raise serializers.ValidationError({name[:100]: [f"{name[:100]}: {sentence}"] for name in unknown[:10]})
-        return super().to_internal_value(data)
+        return self._check(super().to_internal_value(data))
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The row as a whole, as its checks made it: PATCH changes what it names, PUT gives the rest its default."""
+    def _check(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The row as a whole, as its checks made it: PATCH changes what it names, PUT gives the rest its default.
+
+        It comes before the library asks the database for rows of the same key, which only good values can be asked for.
+        """
         row = self.Meta.model() if self.instance is None or not self.partial else copy(self.instance)
         for name, value in attrs.items():
             setattr(row, name, value)
@@ -48,7 +51,7 @@ class RowSerializer(serializers.ModelSerializer[Any]):
             check_row(row)
         except RowInvalid as exc:
             raise serializers.ValidationError(exc.problems) from exc
-        names = attrs if self.partial else [field.source for field in self._writable_fields]
+        names = attrs if self.partial else [str(field.source) for field in self._writable_fields]
         return {name: getattr(row, name) for name in names}
 
     class Meta:

@@ -18,7 +18,7 @@ router.trailing_slash = "/?"
 router.register("clusters", ClusterViewSet)
 router.register("endpoints", EndpointViewSet)
 router.register("federated-endpoints", FederatedEndpointViewSet)
-router.register("maintenance", MaintenanceViewSet, basename="maintenance")
+router.register("maintenance-windows", MaintenanceViewSet, basename="maintenance-window")
 router.register("request-logs", RequestLogViewSet)
 router.register("audit", AuditViewSet)
 
@@ -26,7 +26,7 @@ router.register("audit", AuditViewSet)
 class RootView(OperatorView):
     """Where to begin."""
 
-    description = "The operator API (docs/operator-api.md)."
+    purpose = "The operator API (docs/operator-api.md)."
     permission_classes = (IsOperator,)
 
     def get(self, request: Request) -> Response:
@@ -38,7 +38,7 @@ class RootView(OperatorView):
 class NowhereView(OperatorView):
     """Every other address, so that it answers in the envelope, and only to those who may know."""
 
-    description = "There is nothing here."
+    purpose = "There is nothing here."
     permission_classes = (IsOperator,)
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:

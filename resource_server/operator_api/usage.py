@@ -47,7 +47,7 @@ class UsageParameters(serializers.Serializer[Any]):
 class UsageView(OperatorView):
     """The report. Time is bounded, so that it never reads the whole log."""
 
-    description = "Usage: requests and tokens by day, user, model or cluster, from the request log."
+    purpose = "Usage: requests and tokens by day, user, model or cluster, from the request log."
     permission_classes = (RowPermissions,)
     queryset = RequestLog.objects.all()
     parameters = frozenset(UsageParameters().fields)
@@ -58,10 +58,11 @@ class UsageView(OperatorView):
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
         begins_at, ends_at = _find_bounds(asked.get("from"), asked.get("before"))
-        sums = sum_usage(begins_at, ends_at, asked["by"], {name: asked[name] for name in _FILTERS if name in asked})
+        filters = {name: asked[name] for name in _FILTERS if name in asked}
         start = (asked["page"] - 1) * asked["page_size"]
         with bounded_queries(QUERY_LIMIT_S):
-            rows = list(sums[start : start + asked["page_size"] + 1])
+            page = slice(start, start + asked["page_size"] + 1)
+            rows = sum_usage(begins_at, ends_at, asked["by"], filters, page)
         url = request.build_absolute_uri()
         has_more = len(rows) > asked["page_size"]
         return Response(

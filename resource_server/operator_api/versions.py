@@ -50,7 +50,9 @@ def lock_seen(request: Request, kind: type[Row], pk: Any, represent: Any) -> Row
 def _build_conflict(row: models.Model, seen: str, represent: Any) -> PreconditionFailed:
     events = list_changes_since(row, seen)
     changed = sorted({name for event in events or [] for name in event.changes})
-    what = f"since you read it: {', '.join(changed)}" if changed else "since the version in If-Match, if it ever was that"
+    what = (
+        f"since you read it: {', '.join(changed)}" if changed else "since the version in If-Match, if it ever was that"
+    )
     return PreconditionFailed(
         f"The row has changed {what}. Look at what it is now, and send its new version.",
         headers={"etag": build_etag(row)},

@@ -47,9 +47,7 @@ class Command(BaseCommand):
 def _plan(cluster: Cluster, options: dict[str, Any]) -> None:
     begins_at, ends_at = _parse_time("--from", options["begins_at"]), _parse_time("--until", options["ends_at"])
     try:
-        plan_window(
-            cluster, begins_at=begins_at, ends_at=ends_at, notice=options["notice"], now=datetime.now(UTC)
-        )
+        plan_window(cluster, begins_at=begins_at, ends_at=ends_at, notice=options["notice"], now=datetime.now(UTC))
     except WindowInvalid as exc:
         raise CommandError(f"--{exc.field}: {exc}.") from exc
 
