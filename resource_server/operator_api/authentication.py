@@ -6,10 +6,11 @@ from rest_framework.request import Request
 
 from resource_server.domain.errors import AccessDenied
 from resource_server.domain.principal import Principal
+from resource_server.domain.roles import Role
 from resource_server.identity.base import Caller
 from resource_server.models import User
 from resource_server.sign_in.pipeline import address_of, need_bridge
-from resource_server.sign_in.visitors import give_role, visit
+from resource_server.sign_in.visitors import find_or_make_user, give_role, visit
 
 
 class CsrfFailed(PermissionDenied):
@@ -28,7 +29,8 @@ class BearerToken(BaseAuthentication):
         visitor = visit(need_bridge(page), authorization, address_of(page))
         if visitor.caller is None:
             raise AccessDenied("This token names nobody.")
-        return give_role(_find_account(visitor.caller.principal), visitor.role), visitor.caller
+        account = _find_account(visitor.caller.principal, visitor.role)
+        return give_role(account, visitor.role), visitor.caller
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the base's signature
         """Makes "who are you" a 401, and leaves 403 to "not you"."""
@@ -46,11 +48,11 @@ class BrowserSession(SessionAuthentication):
             raise CsrfFailed from exc
 
 
-def _find_account(principal: Principal) -> User:
-    """The identity's row, or one that is never saved: a program need not have signed in to have a role."""
+def _find_account(principal: Principal, role: Role | None) -> User:
+    """The identity's row. A program need not have signed in to have a role; who has none gets no row by knocking."""
     row = User.objects.filter(sub=principal.sub).first()
     if row is None:
-        return User(sub=principal.sub, username=principal.username)
+        return find_or_make_user(principal) if role else User(sub=principal.sub, username=principal.username)
     if not row.is_active:
         raise AccessDenied("Your account here is closed: ask the operators.")
     return row

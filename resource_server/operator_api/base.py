@@ -53,7 +53,6 @@ def find_request_id(request: Request) -> str:
 
 
 def actor_of(request: Request) -> Actor:
-    """Who makes the change, for the audit. A caller with a token may have no row here."""
-    user = request.user
-    row = user if isinstance(user, User) and user.pk is not None else None
-    return Actor(AuditEvent.Source.OPERATOR_API, row, user.get_username(), find_request_id(request))
+    """Who makes the change, for the audit."""
+    user = request.user if isinstance(request.user, User) else None
+    return Actor(AuditEvent.Source.OPERATOR_API, user, request_id=find_request_id(request))

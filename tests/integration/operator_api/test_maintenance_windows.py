@@ -21,7 +21,8 @@ def test_window_is_planned_changed_and_ended(operator: Api) -> None:
     assert (planned["in_effect"], planned["from"]) == (False, "2099-01-01T07:00:00Z")
     [listed] = operator.get("maintenance-windows/").json()["results"]
     assert listed == planned == operator.get("maintenance-windows/polaris/").json()
-    changed = operator.send("PUT", "maintenance-windows/polaris/", {"until": LATER["until"]}, version=planned["version"]).json()
+    until = {"until": LATER["until"]}
+    changed = operator.send("PUT", "maintenance-windows/polaris/", until, version=planned["version"]).json()
     assert (changed["in_effect"], changed["from"], changed["notice"]) == (True, None, "Racks.")
     assert operator.send("DELETE", "maintenance-windows/polaris", version=changed["version"]).status_code == 204
     assert operator.get("maintenance-windows/polaris/").status_code == 404
