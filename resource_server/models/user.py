@@ -15,3 +15,5 @@ class User(AbstractUser):
     """Of a person who came by Globus, on the object of one request and nowhere else: groups decide, not the row."""
 
     sub = models.UUIDField(unique=True, default=uuid.uuid4, help_text="Globus identity UUID.")
+    role_at_sign_in = models.CharField(max_length=20, blank=True, default="", editable=False)
+    """To be shown to operators; nothing is decided by it."""

@@ -52,7 +52,7 @@ def _find_account(principal: Principal, role: Role | None) -> User:
     """The identity's row. A program need not have signed in to have a role; who has none gets no row by knocking."""
     row = User.objects.filter(sub=principal.sub).first()
     if row is None:
-        return find_or_make_user(principal) if role else User(sub=principal.sub, username=principal.username)
+        return find_or_make_user(principal, role) if role else User(sub=principal.sub, username=principal.username)
     if not row.is_active:
         raise AccessDenied("Your account here is closed: ask the operators.")
     return row

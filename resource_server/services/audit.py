@@ -53,6 +53,12 @@ def key_of(row: models.Model) -> str:
     return str(getattr(row, "endpoint_slug", "") or getattr(row, "slug", "") or row)
 
 
+def differences(old: Content, new: Content) -> dict[str, list[Any]]:
+    """Field name → [old, new] where they differ, with secrets hidden: that one changed is worth knowing, it is not."""
+    changed = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
+    return {name: [_without_secrets(name, old.get(name)), _without_secrets(name, new.get(name))] for name in changed}
+
+
 def record_change(
     actor: Actor, action: AuditEvent.Action, row: models.Model, before: Content | None = None
 ) -> AuditEvent | None:
@@ -69,7 +75,7 @@ def record_change(
         Action.CREATE: ({}, now),
         Action.DELETE: (now, {}),
     }.get(action, (before or {}, now))
-    changes = _differences(old, new)
+    changes = differences(old, new)
     if action == Action.UPDATE and not changes:
         return None
     return _write(actor, action, row._meta.model_name or "", key_of(row), changes)
@@ -93,12 +99,6 @@ def _write(
         changes=changes,
         request_id=actor.request_id,
     )
-
-
-def _differences(old: Content, new: Content) -> dict[str, list[Any]]:
-    """What differs, with secrets hidden: that one changed is worth knowing, its value is not."""
-    changed = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
-    return {name: [_without_secrets(name, old.get(name)), _without_secrets(name, new.get(name))] for name in changed}
 
 
 def _without_secrets(name: str, value: Any) -> Any:

@@ -28,7 +28,7 @@ def admit(backend: GlobusSignIn, uid: str, response: dict[str, Any], **_kwargs: 
         visitor = visit(bridge, f"Bearer {token}", address_of(request))
         if visitor.caller is None or visitor.caller.principal.sub != uid:
             raise AuthenticationFailed("Globus answered about two identities at once: sign in again.")
-        user = find_or_make_user(visitor.caller.principal)
+        user = find_or_make_user(visitor.caller.principal, visitor.role)
     except GatewayError:
         revoke(bridge, token)
         raise

@@ -37,7 +37,7 @@ async def _visit(bridge: Bridge, authorization: str, address: str, groups: RoleG
     return Visitor(caller, role)
 
 
-def find_or_make_user(principal: Principal) -> User:
+def find_or_make_user(principal: Principal, role: Role | None = None) -> User:
     """The row of a Globus identity, by its `sub`, with the names that Globus gives now.
 
     Raises:
@@ -52,6 +52,7 @@ def find_or_make_user(principal: Principal) -> User:
     row.username = _free_username(principal)
     row.email = principal.email[:254]
     row.first_name, row.last_name = principal.name[:150], ""
+    row.role_at_sign_in = role or ""
     row.save()
     return row
 
