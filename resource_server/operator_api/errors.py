@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
@@ -85,6 +85,8 @@ def convert(failure: Exception) -> GatewayError:
         return failure
     if isinstance(failure, exceptions.ValidationError):
         return build_invalid(failure.detail)
+    if isinstance(failure, ValidationError):  # a filter's value that its column refuses
+        return build_invalid({NON_FIELD: failure.messages})
     for kinds, error, message in _CONVERSIONS:
         if isinstance(failure, kinds):
             return error(message or str(failure))

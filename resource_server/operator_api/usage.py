@@ -19,6 +19,8 @@ from resource_server.services.usage_report import GROUPS, sum_usage
 
 DEFAULT_DAYS = 30
 LONGEST_DAYS = 366
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before the first request of any log; a calendar ends in the year 1."""
 _FILTERS = ("sub", "username", "model", "cluster", "operation")
 
 
@@ -79,7 +81,7 @@ class UsageView(OperatorView):
 def _find_bounds(begins_at: datetime | None, ends_at: datetime | None) -> tuple[datetime, datetime]:
     """The last 30 days, where nothing else is asked for. Raises `InvalidValue`."""
     before = ends_at or datetime.now(UTC)
-    start = begins_at or before - timedelta(days=DEFAULT_DAYS)
+    start = begins_at or max(before, _EARLIEST) - timedelta(days=DEFAULT_DAYS)
     if before <= start:
         raise InvalidValue("before: is not after from", param="before")
     if before - start > timedelta(days=LONGEST_DAYS):

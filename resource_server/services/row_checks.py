@@ -31,9 +31,27 @@ def check_row(row: models.Model) -> None:
     if problems:
         raise RowInvalid(problems)
     try:
-        row.full_clean(validate_unique=False, validate_constraints=False)
+        _check_empty(row)
+        row.clean_fields()
+        row.clean()  # which may take the fields for what they should be
     except ValidationError as exc:
-        raise RowInvalid(describe_problems(row, exc.message_dict)) from exc
+        errors = exc.update_error_dict({})
+        messages = {field: [text for error in each for text in error.messages] for field, each in errors.items()}
+        raise RowInvalid(describe_problems(row, messages)) from exc
+
+
+def _check_empty(row: models.Model) -> None:
+    """Django asks no field about an empty value, and counts `{}`, `[]` and `""` as one. Raises `ValidationError`."""
+    errors = {}
+    for field in row._meta.concrete_fields:
+        value = getattr(row, field.attname)
+        if isinstance(field, models.JSONField) and field.blank and value in field.empty_values:
+            try:
+                field.to_python(value)
+            except ValidationError as exc:
+                errors[field.name] = exc
+    if errors:
+        raise ValidationError(errors)
 
 
 def describe_problems(row: models.Model, messages: Mapping[str, list[str]]) -> Problems:

@@ -12,7 +12,7 @@ from resource_server.services.catalogue_files.kinds import KINDS, Kind
 from resource_server.services.row_checks import has_unstorable_text
 
 MAX_BYTES = 4 * 1024 * 1024
-MAX_VALUES = 200_000
+MAX_VALUES = 100_000
 """Aliases (``*name``) are welcome; a few lines of them could stand for more values than memory holds."""
 MAX_DEPTH = 16
 

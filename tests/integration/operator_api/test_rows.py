@@ -65,6 +65,8 @@ REFUSALS: list[tuple[str, Any, str | None, str]] = [
     ("endpoints", {**ENDPOINT, "backend": "magic"}, "backend", "backend: 'magic' is not one of"),
     ("endpoints", {**ENDPOINT, "model": "a\ud800"}, None, "is not JSON"),
     ("endpoints", {**ENDPOINT, "backend_settings": {"api_port": 1}}, "backend_settings", "have columns of their own"),
+    ("endpoints", {**ENDPOINT, "backend_settings": []}, "backend_settings", "is a JSON object"),
+    ("clusters", {"name": "c", "allowed_globus_groups": {}}, "allowed_globus_groups", "groups are a list"),
     ("federated-endpoints", {**FEDERATED, "targets": {}}, "targets", "targets: is a list of targets"),
     (
         "federated-endpoints",
