@@ -150,12 +150,12 @@ SOCIAL_AUTH_PIPELINE = (
     "social_core.pipeline.social_auth.associate_user",
 )
 
-# No page for people holds a script or style of its own; a form may end at Globus, by the redirect of a sign-in.
+# No page for people holds a script or style of its own. (`sign_in.pages` lets a sign-in's form end at Globus.)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],
         **{f"{kind}-src": ["'self'"] for kind in ("script", "style", "img", "font", "connect", "manifest")},
-        "form-action": ["'self'", GLOBUS_AUTH_URL],
+        "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
         "base-uri": ["'none'"],
     },

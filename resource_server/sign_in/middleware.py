@@ -8,7 +8,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from resource_server.domain.errors import AccessDenied, AuthenticationFailed, AuthUnavailable, GatewayError, RateLimited
+from resource_server.domain.errors import AuthenticationFailed, AuthUnavailable, GatewayError, RateLimited
 from resource_server.models import User
 from resource_server.sign_in.callers import Visitor, role_of_account
 from resource_server.sign_in.pages import refuse
@@ -50,8 +50,6 @@ def _find_visitor(request: HttpRequest) -> Visitor | None:
     user = request.user
     if not isinstance(user, User):
         return None
-    if not user.is_active:
-        raise AccessDenied("Your account here is closed: ask the operators.")
     if not is_of_globus(request.session):
         if is_over(request.session):
             raise AuthenticationFailed("The session is over.")

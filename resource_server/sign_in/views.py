@@ -5,7 +5,6 @@ from typing import cast
 
 from django.contrib.auth import REDIRECT_FIELD_NAME, login, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -26,7 +25,7 @@ from resource_server.services.audit import Action, Actor, Source, record_event
 from resource_server.sign_in.bridge import find_bridge
 from resource_server.sign_in.callers import actor_of, find_visitor
 from resource_server.sign_in.globus import GlobusSignIn, build_backend
-from resource_server.sign_in.pages import refuse
+from resource_server.sign_in.pages import refuse, show
 from resource_server.sign_in.pipeline import address_of, revoke
 from resource_server.sign_in.sessions import GLOBUS_BACKEND, begin_session, find_token
 
@@ -43,7 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "next": onward if _is_ours(request, onward) else "",
         "has_ended": "ended" in request.GET,
     }
-    return render(request, "sign_in/sign_in.html", context)
+    return show(request, "sign_in", context)
 
 
 @never_cache

@@ -8,8 +8,9 @@ from resource_server.domain.states import ModelState
 
 ROOT = Path(__file__).parents[2]
 # Beside the vocabulary: the words of status functions, the error's code, the status of an endpoint, the status page's
-# member that tells of the window.
+# member that tells of the window, the column in the admin pages.
 ELSEWHERE = {
+    ("resource_server/admin/cluster.py", "maintenance"),
     ("resource_server/domain/cluster_report.py", "hot"),
     ("resource_server/domain/cluster_report.py", "queued"),
     ("resource_server/domain/cluster_report.py", "starting"),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from resource_server.models import User
@@ -31,6 +30,6 @@ def open_form(editor: Client, address: str) -> dict[str, str]:
     return Form(page.content.decode()).values
 
 
-def save(editor: Client, address: str, values: dict[str, str]) -> HttpResponse:
+def save(editor: Client, address: str, values: dict[str, str]) -> Any:
     """Send them."""
     return editor.post(address, values)
