@@ -120,11 +120,19 @@ AUTHENTICATION_BACKENDS = [
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
 
+# The operator API: closed unless a view opens itself, one envelope for failures, a token or a session.
 REST_FRAMEWORK = {
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
-    "PAGE_SIZE": 50,
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "resource_server.operator_api.authentication.BearerToken",
+        "resource_server.operator_api.authentication.BrowserSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["resource_server.operator_api.permissions.RowPermissions"],
+    "DEFAULT_PARSER_CLASSES": ["resource_server.operator_api.parsers.StrictJSON"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "resource_server.operator_api.pages.Page",
+    ],
+    "EXCEPTION_HANDLER": "resource_server.operator_api.errors.answer_failure",
 }
 
 # Sign-in with Globus (docs/admin.md). Users are found by the gateway's own step; the library stores no tokens.

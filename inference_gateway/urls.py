@@ -3,11 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from resource_server.operator_api.views import router
-
 urlpatterns = [
     path("resource_server/admin/", admin.site.urls),
-    path("resource_server/operator/", include(router.urls)),
+    path("resource_server/operator/", include("resource_server.operator_api.urls")),
     path("", include("resource_server.sign_in.urls")),
     path("resource_server/", include("resource_server.urls")),
 ]

@@ -11,7 +11,11 @@ GatewayError
 ├── NotFound                404  no such route
 │   └── ModelNotFound            no such model, or hidden from the caller
 ├── MethodNotAllowed        405
+├── NotAcceptable           406
+├── PreconditionFailed      412  the row has changed since it was read
 ├── RequestTooLarge         413
+├── UnsupportedMediaType    415
+├── PreconditionRequired    428  a change that does not say what it has seen
 ├── RateLimited             429
 ├── AuthUnavailable         503  Globus Auth or Groups cannot be asked
 ├── Overloaded              503  no capacity now
@@ -19,6 +23,7 @@ GatewayError
 ├── ModelOffline            503  every target is offline
 ├── Maintenance             503
 ├── CatalogueStale          503  the database has been away for too long
+├── DatabaseUnavailable     503  the database is needed, and does not answer in time
 ├── BackendError            502  the framework failed before the first content byte
 │   └── StreamInterrupted        … or after it: only ever seen inside a stream
 ├── DeadlineExceeded        504
@@ -185,10 +190,34 @@ class MethodNotAllowed(GatewayError):
     status, type, code = 405, "invalid_request_error", "method_not_allowed"
 
 
+class NotAcceptable(GatewayError):
+    """The operator API answers JSON and HTML; the ``Accept`` header asks for something else."""
+
+    status, type, code = 406, "invalid_request_error", "not_acceptable"
+
+
+class PreconditionFailed(GatewayError):
+    """Operator API: the row has changed since the version in ``If-Match``; `changes` and `current` say how."""
+
+    status, type, code = 412, "invalid_request_error", "version_conflict"
+
+
 class RequestTooLarge(GatewayError):
     """The body is over the gateway's or the target's cap."""
 
     status, type, code = 413, "invalid_request_error", "request_too_large"
+
+
+class UnsupportedMediaType(GatewayError):
+    """Operator API: the body is not declared as ``application/json``."""
+
+    status, type, code = 415, "invalid_request_error", "unsupported_media_type"
+
+
+class PreconditionRequired(GatewayError):
+    """Operator API: a change without ``If-Match`` and the version that it is meant for."""
+
+    status, type, code = 428, "invalid_request_error", "version_required"
 
 
 class RateLimited(GatewayError):
@@ -232,6 +261,12 @@ class CatalogueStale(GatewayError):
     """The database has been out of reach for longer than the snapshot may be trusted."""
 
     status, code = 503, "catalogue_stale"
+
+
+class DatabaseUnavailable(GatewayError):
+    """Operator API: the database cannot be reached, or the question takes it too long."""
+
+    status, code = 503, "database_unavailable"
 
 
 class BackendError(GatewayError):

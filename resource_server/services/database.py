@@ -1,11 +1,12 @@
-"""The way from the event loop to the ORM: one named thread, away from every request."""
+"""The way from the event loop to the ORM: one named thread, away from every request. And a bound on one question."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-from django.db import close_old_connections, connection, connections
+from django.db import close_old_connections, connection, connections, transaction
 
 _T = TypeVar("_T")
 
@@ -43,3 +44,14 @@ def _bracketed(unit: Callable[[], _T]) -> _T:
         return unit()
     finally:
         close_old_connections()
+
+
+@contextmanager
+def bounded_queries(limit_s: float) -> Iterator[None]:
+    """Let no statement inside take longer. Raises `OperationalError`; SQLite has no such bound."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {int(limit_s * 1000)}")
+        yield

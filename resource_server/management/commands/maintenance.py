@@ -4,11 +4,13 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from resource_server.models import Cluster
-from resource_server.models.catalogue import read_endpoints, read_federated
+from resource_server.services.accounts import find_account_name
+from resource_server.services.audit import Action, Actor, Source, content_of, record_change
+from resource_server.services.windows import WindowInvalid, end_window, find_or_build_cluster, plan_window
 
 
 class Command(BaseCommand):
@@ -26,56 +28,36 @@ class Command(BaseCommand):
         parser.add_argument("--end", action="store_true", help="end it, or call off what is planned")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
-        cluster = _find_or_build(options["cluster"])
-        if options["end"]:
-            if options["begins_at"] or options["ends_at"] or options["notice"] is not None:
-                raise CommandError("--end stands alone: it takes no --from, --until or --notice.")
-            _end(cluster)
-            self.stdout.write(f"{cluster.name} is in service: nothing is planned.")
-            return
-        _plan(cluster, options)
-        begins = _show(cluster.maintenance_from) if cluster.maintenance_from else "now"
-        ends = f"until {_show(cluster.maintenance_until)}" if cluster.maintenance_until else "until it is ended (--end)"
-        self.stdout.write(f"{cluster.name} is in maintenance from {begins} {ends}.")
+        try:
+            cluster = find_or_build_cluster(options["cluster"])
+        except LookupError as exc:
+            raise CommandError(str(exc)) from exc
+        if options["end"] and (options["begins_at"] or options["ends_at"] or options["notice"] is not None):
+            raise CommandError("--end stands alone: it takes no --from, --until or --notice.")
+        with transaction.atomic():
+            action, before = (Action.UPDATE, content_of(cluster)) if cluster.pk else (Action.CREATE, None)
+            if options["end"]:
+                end_window(cluster)
+            else:
+                _plan(cluster, options)
+            record_change(Actor(Source.COMMAND, name=find_account_name()), action, cluster, before)
+        self.stdout.write(_describe(cluster))
 
 
 def _plan(cluster: Cluster, options: dict[str, Any]) -> None:
-    now = datetime.now(UTC)
-    if options["notice"] is not None:
-        cluster.maintenance_notice = options["notice"]
-    elif cluster.maintenance_until is not None and cluster.maintenance_until <= now:
-        cluster.maintenance_notice = ""  # it spoke of a maintenance that is over
-    cluster.maintenance_from = _parse_time("--from", options["begins_at"])
-    cluster.maintenance_until = _parse_time("--until", options["ends_at"])
-    cluster.maintenance = cluster.maintenance_from is None
-    if cluster.maintenance_until is not None and cluster.maintenance_until <= now:
-        raise CommandError(f"--until: {_show(cluster.maintenance_until)} is past.")
+    begins_at, ends_at = _parse_time("--from", options["begins_at"]), _parse_time("--until", options["ends_at"])
     try:
-        cluster.save()
-    except ValidationError as exc:
-        raise CommandError("--until must be after --from.") from exc
+        plan_window(cluster, begins_at=begins_at, ends_at=ends_at, notice=options["notice"], now=datetime.now(UTC))
+    except WindowInvalid as exc:
+        raise CommandError(f"--{exc.field}: {exc}.") from exc
 
 
-def _end(cluster: Cluster) -> None:
-    cluster.maintenance = False
-    cluster.maintenance_from = cluster.maintenance_until = None
-    cluster.maintenance_notice = ""
-    cluster.save()
-
-
-def _find_or_build(name: str) -> Cluster:
-    """The cluster's row, or a new one for a cluster that only targets name. Raises `CommandError`."""
-    row = Cluster.objects.filter(name=name).first()
-    if row is not None:
-        return row
-    targets = [*read_endpoints(), *(target for federated in read_federated() for target in federated.targets)]
-    served = {target.cluster for target in targets}
-    if name in served:
-        return Cluster(name=name)
-    known = sorted(served | set(Cluster.objects.values_list("name", flat=True)))
-    raise CommandError(
-        f"There is no cluster {name!r}. Known are: {', '.join(known) or 'none, the catalogue is empty'}."
-    )
+def _describe(cluster: Cluster) -> str:
+    if not cluster.maintenance and cluster.maintenance_from is None:
+        return f"{cluster.name} is in service: nothing is planned."
+    begins = _show(cluster.maintenance_from) if cluster.maintenance_from else "now"
+    ends = f"until {_show(cluster.maintenance_until)}" if cluster.maintenance_until else "until it is ended (--end)"
+    return f"{cluster.name} is in maintenance from {begins} {ends}."
 
 
 def _parse_time(option: str, text: str | None) -> datetime | None:

@@ -73,7 +73,7 @@ def test_notice_stays_while_its_maintenance_does(capsys: pytest.CaptureFixture[s
     [
         (["nowhere"], "no cluster 'nowhere'. Known are: polaris, served."),
         (["polaris", "--from", "tomorrow"], "--from: 'tomorrow' is no time such as"),
-        (["polaris", "--from", UNTIL, "--until", FROM], "--until must be after --from"),
+        (["polaris", "--from", UNTIL, "--until", FROM], "--until: must be after from"),
         (["polaris", "--until", "2020-01-01"], "--until: 2020-01-01T00:00+00:00 is past"),
         (["polaris", "--end", "--notice", ""], "--end stands alone"),
     ],

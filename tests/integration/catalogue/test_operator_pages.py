@@ -1,6 +1,5 @@
-"""The catalogue through the admin pages and the operator API: the same checks as in fixtures, staff only."""
+"""The catalogue through the admin pages: the same checks as in fixtures."""
 
-import json
 from typing import Any
 
 import pytest
@@ -44,25 +43,3 @@ def test_admin_accepts_a_good_target_and_fills_the_slug(staff: Client) -> None:
     response = staff.post("/resource_server/admin/resource_server/federatedendpoint/add/", _form(TARGET))
     assert response.status_code == 302
     assert FederatedEndpoint.objects.get().slug == "llama"
-
-
-def test_operator_api_refuses_a_malformed_target_naming_it(staff: Client) -> None:
-    body = {"name": "Llama", "target_model_name": "llama", "targets": [BROKEN]}
-    response = staff.post("/resource_server/operator/federated-endpoints/", body, content_type="application/json")
-    assert response.status_code == 400
-    assert f"targets[0].endpoint_uuid: {COMPLAINT}" in json.dumps(response.json())
-
-
-def test_operator_api_creates_lists_and_changes(staff: Client) -> None:
-    url = "/resource_server/operator/federated-endpoints/"
-    body = {"name": "Llama", "target_model_name": "llama", "targets": [TARGET]}
-    created = staff.post(url, body, content_type="application/json")
-    assert created.status_code == 201
-    assert staff.get(url).json()["results"][0]["target_model_name"] == "llama"
-    changed = staff.patch(f"{url}{created.json()['id']}/", {"targets": [BROKEN]}, content_type="application/json")
-    assert changed.status_code == 400
-
-
-@pytest.mark.parametrize("name", ["clusters", "endpoints", "federated-endpoints"])
-def test_operator_api_is_for_staff_alone(name: str) -> None:
-    assert Client().get(f"/resource_server/operator/{name}/").status_code == 403
