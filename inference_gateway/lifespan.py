@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 
 from resource_server.api.entry import ApiEntry
+from resource_server.telemetry.series import DRAINING
 from resource_server.wiring import Gateway
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Lifespan:
                 gc.freeze()
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
+                DRAINING.set(to=1)
                 self.entry = None
         except (OSError, ValueError) as exc:  # of the operator's making; its sentence says what to change
             logger.error("startup_failed error=%s: %s", type(exc).__name__, exc)  # noqa: TRY400

@@ -25,7 +25,7 @@ from resource_server.relay.relay import open_relay
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.controller import Controller
 from resource_server.services.database import DatabaseThread
-from resource_server.services.gauges import GatewayCollector, exported
+from resource_server.services.gauges import GatewayCollector, open_telemetry
 from resource_server.services.inference import Inference
 from resource_server.services.ledger import Ledger
 from resource_server.services.models import Models
@@ -37,6 +37,7 @@ from resource_server.state.background import Background
 from resource_server.state.base import State
 from resource_server.state.build import open_state
 from resource_server.status.board import Board
+from resource_server.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Gateway:
     accounting: Accounting
     max_body_bytes: int
     metrics_addresses: Collection[str]
+    telemetry: Telemetry
 
 
 @asynccontextmanager
@@ -74,6 +76,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing is served yet
         if not (settings.text("PGHOST") and settings.text("REDIS_URL")):
             stack.enter_context(_sole_process(data_dir))
+        telemetry = await stack.enter_async_context(open_telemetry(data_dir, serves=True))
         state = await open_state(settings.text("REDIS_URL") or None, workers)
         stack.push_async_callback(state.aclose)
         database = DatabaseThread("catalogue")
@@ -97,8 +100,12 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         stack.push_async_callback(routing.aclose)
         background = Background()
         stack.push_async_callback(background.aclose)
+        gauges = GatewayCollector(catalogue, state, accounting, authenticator.stats)
         targets = TargetCollector(catalogue, routing, board)
-        stack.enter_context(exported(GatewayCollector(catalogue, state, accounting, authenticator.stats), targets))
+        for collector in (gauges.read, targets.read_traffic):
+            telemetry.add(collector)
+        for view in (gauges.read_spool, targets.read_states):
+            telemetry.add_view(view)
         background.start("follow catalogue", catalogue.follow())
         background.start("drain accounting", accounting.run())
         controller = build_controller(
@@ -126,6 +133,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             accounting=accounting,
             max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
             metrics_addresses=settings.items("METRICS_ALLOWED_ADDRESSES"),
+            telemetry=telemetry,
         )
 
 
@@ -141,10 +149,14 @@ async def open_globus_seams(settings: Settings) -> AsyncIterator[tuple[GlobusIde
 
 
 @asynccontextmanager
-async def open_controller(settings: Settings, secret_key: str) -> AsyncIterator[Controller]:
-    """The controller alone, for a process that serves nobody: it needs the state that the gateways share."""
+async def open_controller(settings: Settings, secret_key: str, data_dir: Path) -> AsyncIterator[Controller]:
+    """The controller alone, for a process that serves nobody: it needs the state that the gateways share.
+
+    A gateway that shares `data_dir` shows its metrics.
+    """
     worker_id = secrets.token_hex(6)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(open_telemetry(data_dir, serves=False))
         state = await open_state(settings.text("REDIS_URL") or None, 1)
         stack.push_async_callback(state.aclose)
         database = DatabaseThread("controller")

@@ -135,20 +135,20 @@ def build_metrics() -> str:
         "",
         "## Of the process and its libraries",
         "",
+        "Those with a `pid` are there for every worker that is alive.",
+        "",
         "| series | kind | labels | meaning |",
         "|---|---|---|---|",
+        *(describe_series(series) for series in LIBRARY_SERIES),
     ]
-    for series in LIBRARY_SERIES:
-        labels = (*series.labels, *(("pid",) if series.per_process else ()))
-        shown = ", ".join(f"`{label}`" for label in labels)
-        lines.append(f"| `{series.name}` | {series.kind} | {shown} | {series.help} |")
     return "\n".join(lines) + "\n"
 
 
 def describe_series(series: Series) -> str:
     """The row of one series."""
     labels = ", ".join(map(describe_label, series.labels))
-    across = f" Workers: {series.across.value}." if isinstance(series, Gauge) else ""
+    is_shared = isinstance(series, Gauge) and "pid" not in [label.name for label in series.labels]
+    across = f" Workers: {series.across.value}." if isinstance(series, Gauge) and is_shared else ""
     buckets = f" Buckets: {', '.join(map(str, series.buckets))}." if isinstance(series, Histogram) else ""
     return f"| `{series.name}` | {series.kind} | {labels} | {cell(series.help)}{across}{buckets} |"
 

@@ -53,6 +53,10 @@ class Accounting:
         """Records for which there was neither disk nor memory since the start."""
         return self._spool.lost
 
+    def waiting_bytes(self) -> int:
+        """See `Spool.find_size`."""
+        return self._spool.find_size()
+
     async def run(self) -> None:
         """Drain until cancelled; while the database is away, less and less often."""
         while True:

@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,6 +63,15 @@ def _create_locked(directory: Path) -> tuple[Path, int]:
 def list_segments(directory: Path) -> list[Path]:
     """All segments, the oldest first."""
     return sorted(directory.glob(f"*{SUFFIX}"))
+
+
+def find_size(directory: Path) -> int:
+    """Bytes in all segments."""
+    size = 0
+    for path in list_segments(directory):
+        with suppress(FileNotFoundError):  # drained meanwhile
+            size += path.stat().st_size
+    return size
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from resource_server.accounting.record import RequestRecord, encode_record
-from resource_server.accounting.segments import Segment
+from resource_server.accounting.segments import Segment, find_size
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,10 @@ class Spool:
     def is_degraded(self) -> bool:
         """Whether records wait in memory, where a kill would lose them."""
         return bool(self._backlog)
+
+    def find_size(self) -> int:
+        """Bytes that wait on the disk, those of other processes included. Blocks; any thread may ask."""
+        return find_size(self._directory)
 
     def rotate(self) -> None:
         """Retry what the disk did not take, and hand what was written to the drain."""

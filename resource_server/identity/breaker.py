@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from resource_server.domain.errors import AuthUnavailable
 from resource_server.identity.base import AnswerUnusable, GlobusFailure, GlobusUnavailable
+from resource_server.telemetry.series import BREAKER_OPEN
 
 T = TypeVar("T")
 
@@ -20,10 +21,12 @@ _jitter = random.SystemRandom()
 class Breaker:
     """After five failures in a row, or when the service asks for it, calls fail at once until a pause has passed.
 
-    Then one call at a time tries; each failure doubles the pause, the first success ends it.
+    Then one call at a time tries; each failure doubles the pause, the first success ends it. `service` is the name that
+    metrics know it by.
     """
 
-    def __init__(self, deadline_s: float, monotonic: Callable[[], float]) -> None:
+    def __init__(self, service: str, deadline_s: float, monotonic: Callable[[], float]) -> None:
+        self._service = service
         self._deadline_s = deadline_s
         self._monotonic = monotonic
         self._failures = 0
@@ -65,6 +68,7 @@ class Breaker:
         self._failures = 0
         self._pauses = 0
         self._spared_until = 0.0
+        BREAKER_OPEN.set(self._service, to=0)
 
     def _fail(self, retry_after_s: float | None, *, is_probe: bool) -> None:
         self._failures += 1
@@ -74,6 +78,7 @@ class Breaker:
             self._pauses = min(self._pauses + 1, 10)
             pause_s = max(pause_s, doubled_s * _jitter.uniform(0.8, 1.2))
         self._spared_until = max(self._spared_until, self._monotonic() + pause_s)
+        BREAKER_OPEN.set(self._service, to=self._spared_until > self._monotonic())
 
 
 def build_unavailable(service: str, failure: GlobusUnavailable) -> AuthUnavailable:

@@ -30,6 +30,7 @@ from urllib3.exceptions import HTTPError
 
 from resource_server.identity.base import AnswerUnusable, ConsentMissing, GlobusFailure, GlobusUnavailable, TokenRefused
 from resource_server.identity.settings import GROUPS_SCOPE, IdentitySettings
+from resource_server.telemetry.globus_call import GlobusCall
 
 logger = logging.getLogger(__name__)
 
@@ -59,19 +60,24 @@ class GlobusAuth:
 
     async def introspect(self, token: str) -> object:
         """The introspection document, session and identity set included. Raises `GlobusUnavailable`."""
-        return await self._run(lambda: self._introspect(token))
+        return await self._run("introspect", lambda: self._introspect(token))
 
     async def active_group_ids(self, token: str) -> list[str]:
         """Groups of the token's subject. Raises `GlobusUnavailable`, `TokenRefused`, `ConsentMissing`."""
-        return await self._run(lambda: self._active_group_ids(token))
+        return await self._run("groups", lambda: self._active_group_ids(token))
 
     async def aclose(self) -> None:
         """Wait for calls under way (their timeouts bound it), then close threads and connections."""
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
         self._transport.close()
 
-    async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _converted, call)
+    async def _run(self, operation: str, call: Callable[[], T]) -> T:
+        with GlobusCall(operation) as counted:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._pool, _converted, call)
+            except (TokenRefused, ConsentMissing):
+                counted.refused()
+                raise
 
     def _introspect(self, token: str) -> object:
         form = {"token": token, "include": "session_info,identity_set_detail"}

@@ -40,7 +40,7 @@ class GroupReader:
         self._shared = shared
         self._clock = clock
         self._stats = stats
-        self._breaker = Breaker(settings.total_timeout_s, clock.monotonic)
+        self._breaker = Breaker("globus_groups", settings.total_timeout_s, clock.monotonic)
         self._flight: SingleFlight[GroupIds] = SingleFlight()
         self._answers: BoundedCache[Answer[GroupIds]] = BoundedCache(settings.max_tokens)
 

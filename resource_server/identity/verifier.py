@@ -64,7 +64,7 @@ class Verifier:
         self._tokens = TokenCache(settings, shared, self._clock, self.stats)
         self._groups = GroupReader(settings, globus, shared, self._clock, self.stats)
         self._outbound = OutboundLimit(settings, self._clock.monotonic)
-        self._breaker = Breaker(settings.total_timeout_s, self._clock.monotonic)
+        self._breaker = Breaker("globus_auth", settings.total_timeout_s, self._clock.monotonic)
         self._flight: SingleFlight[Verdict] = SingleFlight()
 
     def find_cached(self, authorization: str | None) -> VerifiedCaller | None:

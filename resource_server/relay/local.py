@@ -9,6 +9,7 @@ from resource_server.relay.base import IngestReply, RelayFailed
 from resource_server.relay.messages import MAX_MESSAGE_BYTES, MalformedMessage, Message, parse_message
 from resource_server.relay.stream import LocalStream
 from resource_server.relay.tickets import Tickets
+from resource_server.telemetry.series import RELAY_MEMORY, RELAY_STREAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class LocalStreams:
             self._forget,
         )
         self._streams[stream_id] = stream
+        RELAY_STREAMS.add(by=1)
         return stream
 
     def offer(self, stream_id: str, ticket: str, body: bytes) -> IngestReply | None:
@@ -71,7 +73,7 @@ class LocalStreams:
         if isinstance(found, IngestReply):
             return found
         stream, message = found
-        return stream.offer(message)
+        return self._noted(stream.offer(message))
 
     async def ingest(self, stream_id: str, ticket: str, body: bytes) -> IngestReply:
         """Take a POST as soon as the stream's reader has caught up."""
@@ -79,7 +81,8 @@ class LocalStreams:
         if isinstance(found, IngestReply):
             return found
         stream, message = found
-        return stream.offer(message) or await stream.offer_patiently(message, self._limits.backpressure_wait_s)
+        reply = self._noted(stream.offer(message))
+        return reply or await stream.offer_patiently(message, self._limits.backpressure_wait_s)
 
     async def aclose(self) -> None:
         """Close every stream."""
@@ -101,5 +104,11 @@ class LocalStreams:
         except MalformedMessage:
             return replies.MALFORMED
 
+    def _noted(self, reply: IngestReply | None) -> IngestReply | None:
+        RELAY_MEMORY.set(to=self._memory.held_bytes)
+        return reply
+
     def _forget(self, stream_id: str) -> None:
-        self._streams.pop(stream_id, None)
+        if self._streams.pop(stream_id, None) is not None:
+            RELAY_STREAMS.add(by=-1)
+        RELAY_MEMORY.set(to=self._memory.held_bytes)

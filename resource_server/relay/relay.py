@@ -9,6 +9,18 @@ from resource_server.relay.peers import Peers
 from resource_server.relay.stream import LocalStream
 from resource_server.relay.tickets import Tickets
 from resource_server.state.base import State
+from resource_server.telemetry.series import RELAY_POSTS
+
+_OUTCOMES = {
+    replies.TAKEN.status: "taken",
+    replies.MALFORMED.status: "malformed",
+    replies.FORBIDDEN.status: "forbidden",
+    replies.AHEAD.status: "ahead",
+    replies.GONE.status: "gone",
+    replies.TOO_LARGE.status: "too_large",
+    replies.BUSY.status: "busy",
+}
+"""The replies in words for metrics."""
 
 
 class WorkerRelay:
@@ -30,6 +42,11 @@ class WorkerRelay:
 
     async def ingest(self, stream_id: str, ticket: str, body: bytes) -> IngestReply:
         """As `Relay.ingest`."""
+        reply = await self._ingest(stream_id, ticket, body)
+        RELAY_POSTS.inc(_OUTCOMES[reply.status])
+        return reply
+
+    async def _ingest(self, stream_id: str, ticket: str, body: bytes) -> IngestReply:
         owner, _, _ = stream_id.partition(".")
         if owner == self._worker_id:
             return await self._streams.ingest(stream_id, ticket, body)

@@ -3,7 +3,8 @@
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from resource_server.domain.errors import GatewayError, ModelLoading
 from resource_server.domain.ranking import LAST_RESORTS, Candidate
@@ -14,6 +15,7 @@ from resource_server.services.holding import Holding, StartFailed
 from resource_server.services.maintenance import build_gone
 from resource_server.services.traffic import TargetTraffic, Traffic
 from resource_server.services.upstream_errors import build_busy
+from resource_server.telemetry.series import QUEUE_WAIT
 
 QUEUE_WAIT_S = 30.0
 """How long a request queues before targets that are hot and full."""
@@ -130,7 +132,9 @@ class Approach:
         except GateFull:
             self.failure = build_busy()
             return False
-        if await self._wait(waiter, QUEUE_WAIT_S):
+        with self._timed("full"):
+            has_come = await self._wait(waiter, QUEUE_WAIT_S)
+        if has_come:
             return self._enter(candidate)
         waiter.abandon()
         self.failure = build_busy()
@@ -139,6 +143,10 @@ class Approach:
     async def _hold(self, candidate: Candidate) -> bool:
         """Wait for the model to be hot, or for another one that is."""
         self.current = candidate
+        with self._timed("held"):
+            return await self._wait_held(candidate)
+
+    async def _wait_held(self, candidate: Candidate) -> bool:
         try:
             waiter = self._holding.join(candidate.place, self._user)
         except GateFull:
@@ -168,6 +176,15 @@ class Approach:
         finally:
             self._waiter = None
             self.waited_s += time.monotonic() - began_at
+
+    @contextmanager
+    def _timed(self, reason: str) -> Iterator[None]:
+        before_s = self.waited_s
+        try:
+            yield
+        finally:
+            if self.waited_s > before_s:
+                QUEUE_WAIT.observe(reason, amount=self.waited_s - before_s)
 
     def _fits(self, left_s: float) -> bool:
         eta_s = self.standing().eta_s

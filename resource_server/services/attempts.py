@@ -27,13 +27,13 @@ from resource_server.domain.sse import StreamTap, find_error
 from resource_server.domain.states import ModelState
 from resource_server.domain.usage import Usage
 from resource_server.services.approach import Approach
-from resource_server.services.metrics import count_direct
 from resource_server.services.upstream_errors import (
     FAILED_MESSAGE,
     build_busy,
     build_rejection,
     is_worth_another_target,
 )
+from resource_server.telemetry.series import DIRECT, FAILOVERS, UPSTREAM_FAILURES
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ REFUSAL_WAIT_S = 1.0
 """How long a refusal's own words are waited for: the next candidate waits with us."""
 ERROR_BODY_CAP = 64 * 1024
 ANSWER_CAP = 64 * 1024 * 1024
+_REASONS = ((UpstreamSaturated, "saturated"), (UpstreamTimeout, "timeout"), (UpstreamBroken, "broken"))
+"""In words for metrics; every other failure is *unavailable*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Attempts:
 
     Attributes:
         path: how the answer travels, where its target may be reached in more than one way; else empty.
+        content_at: `time.perf_counter()` when a stream's first content had come; `None` before.
     """
 
     def __init__(self, backends: Mapping[str, Backend], approach: Approach, body: RequestBody, request_id: str) -> None:
@@ -80,6 +83,9 @@ class Attempts:
         self._body = body
         self._request_id = request_id
         self.path = ""
+        self.content_at: float | None = None
+        self._failed_at = ""
+        """The cluster of the candidate that failed last; empty where none did."""
 
     @property
     def current(self) -> Candidate:
@@ -127,6 +133,7 @@ class Attempts:
             except BackendFailure as exc:
                 self._note(exc)
             else:
+                self.content_at = time.perf_counter()
                 self._approach.traffic.note_latency(time.monotonic() - self._called_at)
                 await self._approach.note_answer()
                 return begun
@@ -144,13 +151,16 @@ class Attempts:
     async def _open(self) -> Upstream:
         while await self._approach.enter_next():
             upstream = None
+            if self._failed_at:
+                FAILOVERS.inc(self._failed_at)
+                self._failed_at = ""
             try:
                 self._called_at = time.monotonic()
                 upstream = await self._backends[self.current.place.target.backend].open(self._call())
                 if upstream.status == HTTPStatus.OK:
                     self.path = upstream.headers.get("x-gateway-path", "")
                     if self.path:
-                        count_direct(self.current.place.target.cluster)
+                        DIRECT.inc(self.current.place.target.cluster)
                     return upstream
                 await self._refused(upstream)
                 upstream = None
@@ -190,6 +200,7 @@ class Attempts:
         if not isinstance(error, Overloaded):
             self._approach.traffic.breaker.fail()
         self._approach.failure = error
+        self._fail("refused")
         self._log("upstream_refused", f"status {upstream.status}")
 
     def _note(self, failure: BackendFailure) -> None:
@@ -200,9 +211,14 @@ class Attempts:
             self._approach.failure = BackendError(
                 str(failure) if isinstance(failure, UpstreamIncompatible) else FAILED_MESSAGE
             )
+        self._fail(next((word for kind, word in _REASONS if isinstance(failure, kind)), "unavailable"))
         self._log("upstream_timeout" if isinstance(failure, UpstreamTimeout) else "upstream_failed", failure)
         if isinstance(failure, UpstreamTimeout):
             raise DeadlineExceeded("The model did not answer in time. Ask for fewer tokens, or stream the answer.")
+
+    def _fail(self, reason: str) -> None:
+        self._failed_at = self.current.place.target.cluster
+        UPSTREAM_FAILURES.inc(self._failed_at, reason)
 
     def _log(self, event: str, detail: object) -> None:
         target = self.current.place.target

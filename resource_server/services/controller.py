@@ -18,6 +18,7 @@ from resource_server.services.database import DatabaseThread
 from resource_server.state.background import Background
 from resource_server.state.base import State
 from resource_server.status.board import Board, see
+from resource_server.telemetry.series import CONTROLLER_IS_LEADER
 
 logger = logging.getLogger(__name__)
 
@@ -93,13 +94,16 @@ class Controller:
                 await self.look()
                 await asyncio.sleep(LOOK_S)
         finally:
+            CONTROLLER_IS_LEADER.set(to=False)
             await self._polls.aclose()
             await self._state.leases.release(LEASE, self._owner)
 
     async def look(self) -> None:
         """One round: begin the polls that are due, or read what another process has found."""
         await self._read()
-        if self._asks and await self._state.leases.acquire(LEASE, self._owner, LEASE_S):
+        is_leader = self._asks and await self._state.leases.acquire(LEASE, self._owner, LEASE_S)
+        CONTROLLER_IS_LEADER.set(to=is_leader)
+        if is_leader:
             clusters = {row.name: row for row in self._clusters() if row.has_status_function}
             self._board.forget(set(self._board.sightings) - clusters.keys())
             self._begin_polls(clusters)
@@ -118,7 +122,7 @@ class Controller:
         for name, row in clusters.items():
             if name not in self._asked and self._due_at.get(name, now) <= now:
                 self._asked.add(name)
-                self._polls.start(f"status of {name}", self._poll(row, interval_s))
+                self._polls.start("ask for status", self._poll(row, interval_s), about=name)
 
     async def _poll(self, row: ClusterRow, interval_s: float) -> None:
         pause_s = interval_s

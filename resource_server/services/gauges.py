@@ -1,22 +1,33 @@
-"""What the parts of a running gateway know of themselves, read when ``/metrics`` is asked for."""
+"""What the parts of a running gateway know of themselves, read for ``/metrics`` in a thread."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import fields
-
-from prometheus_client import REGISTRY
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from pathlib import Path
 
 from resource_server.accounting import Accounting
 from resource_server.identity.base import IdentityStats
 from resource_server.services.catalogue import Catalogue
+from resource_server.state.background import Background
 from resource_server.state.base import State
+from resource_server.telemetry.kinds import Reading
+from resource_server.telemetry.loop_lag import LoopLag
+from resource_server.telemetry.series import (
+    CATALOGUE_AGE,
+    DEGRADED,
+    IDENTITY_EVENTS,
+    RECORDS_LOST,
+    SPOOL_SIZE,
+    WORKERS,
+)
+from resource_server.telemetry.telemetry import Telemetry
+
+NEVER_S = 366 * 86400.0
+"""The age of what has never been: JSON has no infinity."""
 
 
-class GatewayCollector(Collector):
-    """One gateway's gauges and counters."""
+class GatewayCollector:
+    """One gateway's."""
 
     def __init__(self, catalogue: Catalogue, state: State, accounting: Accounting, identity: IdentityStats) -> None:
         self._catalogue = catalogue
@@ -24,33 +35,33 @@ class GatewayCollector(Collector):
         self._accounting = accounting
         self._identity = identity
 
-    def collect(self) -> Iterator[Metric]:
-        """The metrics, in Prometheus's data model."""
-        yield GaugeMetricFamily(
-            "gateway_catalogue_age_seconds",
-            "Since the database last confirmed the catalogue; over 600 the gateway answers 503.",
-            self._catalogue.age_s(),
-        )
-        degraded = GaugeMetricFamily("gateway_degraded", "1 while the part is degraded.", labels=("part",))
-        degraded.add_metric(("redis",), self._state.is_degraded())
-        degraded.add_metric(("accounting",), self._accounting.is_degraded())
-        yield degraded
-        yield CounterMetricFamily(
-            "gateway_records_lost", "Records for which there was neither disk nor memory.", self._accounting.lost
-        )
-        identity = CounterMetricFamily("gateway_identity_events", "How callers were recognised.", labels=("event",))
+    def read(self) -> Iterable[Reading]:
+        """See `Collector`."""
+        yield CATALOGUE_AGE, (), min(self._catalogue.age_s(), NEVER_S)
+        yield DEGRADED, ("redis",), self._state.is_degraded()
+        yield DEGRADED, ("accounting",), self._accounting.is_degraded()
+        yield RECORDS_LOST, (), self._accounting.lost
         for stat in fields(self._identity):
-            identity.add_metric((stat.name,), getattr(self._identity, stat.name))
-        yield identity
+            yield IDENTITY_EVENTS, (stat.name,), getattr(self._identity, stat.name)
+
+    def read_spool(self) -> Iterable[Reading]:
+        """The same of what the workers of a machine share."""
+        yield SPOOL_SIZE, (), self._accounting.waiting_bytes()
 
 
-@contextmanager
-def exported(*collectors: Collector) -> Iterator[None]:
-    """Show the collectors' metrics for as long as the context lasts."""
-    for collector in collectors:
-        REGISTRY.register(collector)
+@asynccontextmanager
+async def open_telemetry(data_dir: Path, *, serves: bool) -> AsyncIterator[Telemetry]:
+    """The metrics of this process, told to the others of this machine by a folder in `data_dir`.
+
+    `serves` says whether it is a worker of the gateway.
+    """
+    telemetry, lag, background = Telemetry(data_dir / "metrics"), LoopLag(), Background()
+    telemetry.add(lag.read)
+    WORKERS.set(to=serves)
+    background.start("watch the event loop", lag.run())
+    background.start("publish metrics", telemetry.run())
     try:
-        yield
+        yield telemetry
     finally:
-        for collector in collectors:
-            REGISTRY.unregister(collector)
+        await background.aclose()
+        await telemetry.aclose()

@@ -1,10 +1,8 @@
 """Whether the process runs, and whether it can serve."""
 
-import asyncio
 from collections.abc import Collection
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from resource_server.accounting import Accounting
 from resource_server.domain.errors import NotFound
@@ -12,6 +10,8 @@ from resource_server.domain.replies import Reply
 from resource_server.identity.base import Authenticator
 from resource_server.services.catalogue import Catalogue
 from resource_server.state.base import State
+from resource_server.telemetry.telemetry import Telemetry
+from resource_server.telemetry.text import CONTENT_TYPE
 
 _DATABASE_LATE_S = 10.0
 
@@ -42,9 +42,8 @@ def describe_readiness(
     return Reply(orjson.dumps({"status": "degraded" if degraded else "ok", "degraded": degraded}))
 
 
-async def describe_metrics(address: str, allowed: Collection[str]) -> Reply:
-    """The process's metrics; for anybody but an allow-listed address the route does not exist."""
+async def describe_metrics(address: str, allowed: Collection[str], telemetry: Telemetry) -> Reply:
+    """The metrics of all workers; for anybody but an allow-listed address the route does not exist."""
     if address not in allowed:
         raise NotFound("There is no such route.")
-    # In a thread, because some collectors read /proc.
-    return Reply(await asyncio.to_thread(generate_latest), content_type=CONTENT_TYPE_LATEST)
+    return Reply(await telemetry.scrape(), content_type=CONTENT_TYPE)

@@ -15,6 +15,7 @@ from resource_server.services.gate import Gate, Waiter
 from resource_server.services.traffic import Traffic
 from resource_server.state.background import Background
 from resource_server.state.base import State
+from resource_server.telemetry.series import COLD_START_DURATION, COLD_STARTS
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Holding:
         gate = self._traffic.of(place.target).gate
         gate.close()
         vigil = self._vigils[place.key] = Vigil(self, place, gate)
-        self._background.start(f"hold {'/'.join(place.key)}", self._keep(vigil))
+        self._background.start("hold", self._keep(vigil), about="/".join(place.key))
 
     def standing(self, place: Place) -> Standing:
         """Where the place stands."""
@@ -85,6 +86,19 @@ class Holding:
 
     async def call(self, place: Place) -> None:
         """Have the model answer once, however long it takes to start; then all workers know. Raises `StartFailed`."""
+        began_at, outcome = time.monotonic(), "abandoned"
+        try:
+            await self._call(place)
+            outcome = "succeeded"
+            COLD_START_DURATION.observe(place.target.cluster, amount=time.monotonic() - began_at)
+        except StartFailed:
+            outcome = "failed"
+            raise
+        finally:
+            COLD_STARTS.inc(place.target.cluster, outcome)
+        await self._state.key_value.set(_news(place), b"hot", NEWS_S)
+
+    async def _call(self, place: Place) -> None:
         target = place.target
         operation = find_warming_operation(target)
         body = build_warming_body(target, operation)
@@ -100,7 +114,6 @@ class Holding:
         if upstream.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise StartFailed(f"status {upstream.status}")
         self._traffic.of(target).note_answer()
-        await self._state.key_value.set(_news(place), b"hot", NEWS_S)
 
     async def is_hot_elsewhere(self, place: Place) -> bool:
         """Whether another worker has seen it answer."""

@@ -151,7 +151,7 @@ class Inference:
         self, request: InferenceRequest, attempts: Attempts, entry: Entry, routed_at: float
     ) -> StreamReply:
         def end(tap: StreamTap | None, error: GatewayError | None, left: bool) -> None:  # noqa: FBT001 - AnswerStream's callback
-            entry.place = attempts.current.place
+            entry.place, entry.content_at = attempts.current.place, attempts.content_at
             usage, estimated = usage_of_stream(tap)
             code = error.code if error else ""
             if error is not None:

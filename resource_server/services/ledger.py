@@ -15,6 +15,7 @@ from resource_server.domain.principal import Principal
 from resource_server.domain.usage import Usage
 from resource_server.limits.base import Reservation
 from resource_server.services.metrics import count_request
+from resource_server.telemetry.series import REQUESTS_IN_PROGRESS
 
 CLIENT_LEFT = 499
 """The status on record, as nginx writes it, where the client saw none."""
@@ -29,6 +30,7 @@ class Entry:
         principal: `None` for as long as nobody knows who asks.
         place: where the request went last; `None` for nowhere.
         reservation: what the limits hold for it, settled when it closes.
+        content_at: `time.perf_counter()` when a stream had its first content; `None` for never.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Entry:
         self.stream = False
         self.place: Place | None = None
         self.reservation: Reservation | None = None
+        self.content_at: float | None = None
+        REQUESTS_IN_PROGRESS.add(by=1)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +116,8 @@ class Entry:
             usage_estimated=estimated,
         )
         self._write(record)
-        count_request(record)
+        REQUESTS_IN_PROGRESS.add(by=-1)
+        count_request(record, None if self.content_at is None else self.content_at - self._received_at)
 
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._received_at) * 1000

@@ -1,22 +1,27 @@
 """Where every target of the catalogue stands, for ``/metrics``. Labels come from the catalogue and fixed words."""
 
 import time
-from collections.abc import Callable, Iterator
-
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from collections.abc import Callable, Iterable
+from heapq import nlargest
 
 from resource_server.domain.catalogue import Place
-from resource_server.domain.states import ModelState
 from resource_server.services.catalogue import Catalogue
 from resource_server.services.routing import Routing
 from resource_server.status.board import Board
+from resource_server.telemetry.kinds import Gauge, Reading
+from resource_server.telemetry.series import (
+    CLUSTER_REPORT_AGE,
+    MODEL_STATE,
+    TARGET_EJECTED,
+    TARGET_QUEUE_LENGTH,
+    TARGET_REQUESTS,
+)
 
-_KEY = ("cluster", "framework", "model")
+MOST_TARGETS = 300
+"""A gauge that a thousand targets could have shows so many of them: those with the largest values."""
 
 
-class TargetCollector(Collector):
+class TargetCollector:
     """One gateway's view of the targets. Read in a thread: nothing here changes what the event loop uses.
 
     `clock` gives POSIX seconds.
@@ -30,48 +35,33 @@ class TargetCollector(Collector):
         self._board = board
         self._clock = clock
 
-    def collect(self) -> Iterator[Metric]:
-        """The metrics; none while there is no catalogue to take labels from."""
-        if not self._catalogue.is_ready():
-            return
-        snapshot = self._catalogue.snapshot()
-        places = [place for models in snapshot.paths.values() for one in models.values() for place in one]
-        yield self._collect_states(places)
-        yield self._collect_ages(places)
-        yield from self._collect_traffic(places)
-
-    def _collect_states(self, places: list[Place]) -> Metric:
-        gauge = GaugeMetricFamily(
-            "gateway_model_state", "1 for the state in which the model is, 0 for the others.", labels=(*_KEY, "state")
-        )
+    def read_states(self) -> Iterable[Reading]:
+        """What every worker knows alike; nothing while there is no catalogue to take labels from."""
+        places = self._places()
         for place in places:
-            current = self._routing.standing(place).state
-            for state in ModelState:
-                gauge.add_metric((*place.key, state.value), state is current)
-        return gauge
-
-    def _collect_ages(self, places: list[Place]) -> Metric:
-        gauge = GaugeMetricFamily(
-            "gateway_cluster_report_age_seconds",
-            "Since the cluster's status function answered; nothing where it never has.",
-            labels=("cluster",),
-        )
+            yield MODEL_STATE, (*place.key, self._routing.standing(place).state.value), 1
         now = self._clock()
-        for name in sorted({place.cluster.name for place in places if place.cluster.has_status_function}):
+        for name in {place.cluster.name for place in places if place.cluster.has_status_function}:
             sighting = self._board.find(name)
             if sighting is not None:
-                gauge.add_metric((name,), max(now - sighting.as_of, 0.0))
-        return gauge
+                yield CLUSTER_REPORT_AGE, (name,), max(now - sighting.as_of, 0.0)
 
-    def _collect_traffic(self, places: list[Place]) -> Iterator[Metric]:
-        ejected = GaugeMetricFamily(
-            "gateway_target_ejected", "1 while the target is left out because it fails.", labels=_KEY
-        )
-        queued = GaugeMetricFamily("gateway_target_queue_length", "Requests that wait for the target.", labels=_KEY)
-        inside = GaugeMetricFamily("gateway_target_requests", "Requests at the target now.", labels=_KEY)
-        for place in places:
+    def read_traffic(self) -> Iterable[Reading]:
+        """What this worker's own requests show: of targets where there is something to see."""
+        readings: dict[Gauge, list[Reading]] = {TARGET_EJECTED: [], TARGET_QUEUE_LENGTH: [], TARGET_REQUESTS: []}
+        for place in self._places():
             traffic = self._routing.find_traffic(place)
-            ejected.add_metric(place.key, traffic is not None and traffic.breaker.is_open())
-            queued.add_metric(place.key, traffic.gate.waiting if traffic is not None else 0)
-            inside.add_metric(place.key, traffic.gate.inside if traffic is not None else 0)
-        yield from (ejected, queued, inside)
+            if traffic is None:
+                continue
+            for gauge, amount in (
+                (TARGET_EJECTED, traffic.breaker.is_open()),
+                (TARGET_QUEUE_LENGTH, traffic.gate.waiting),
+                (TARGET_REQUESTS, traffic.gate.inside),
+            ):
+                if amount:
+                    readings[gauge].append((gauge, place.key, amount))
+        for found in readings.values():
+            yield from nlargest(MOST_TARGETS, found, key=lambda reading: reading[2])
+
+    def _places(self) -> list[Place]:
+        return list(self._catalogue.snapshot().places()) if self._catalogue.is_ready() else []

@@ -3,6 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
+
+from resource_server.telemetry.series import BACKGROUND_FAILURES
 
 logger = logging.getLogger(__name__)
 
@@ -16,11 +19,14 @@ class Background:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def start(self, name: str, coroutine: Coroutine[object, object, None]) -> None:
-        """Run `coroutine` until it ends or `aclose` is called."""
-        task = asyncio.create_task(coroutine, name=name)
+    def start(self, name: str, coroutine: Coroutine[object, object, None], *, about: str = "") -> None:
+        """Run `coroutine` until it ends or `aclose` is called.
+
+        `name` says in fixed words what it does, and its failures are counted by them; `about` what it does that with.
+        """
+        task = asyncio.create_task(coroutine, name=f"{name}: {about}" if about else name)
         self._tasks.add(task)
-        task.add_done_callback(self._forget)
+        task.add_done_callback(partial(self._forget, name))
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait until it has ended. Idempotent."""
@@ -29,7 +35,8 @@ class Background:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, name: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
+            BACKGROUND_FAILURES.inc(name)
             logger.error("background task failed: %s", task.get_name(), exc_info=error)

@@ -46,7 +46,7 @@ class RedisLink:
 
     async def open(self) -> None:
         """Connect, and stay connected from now on. Returns after the first trial, whatever its outcome."""
-        self._background.start(f"{self._name}: keep connected", self._keep_connected())
+        self._background.start("redis: keep connected", self._keep_connected(), about=self._name)
         await self._tried.wait()
 
     def is_up(self) -> bool:

@@ -11,12 +11,16 @@ LOYALTY = 2.0
 class Busiest:
     """One label's, in this process. The first come get a series; once there are too many, `elect` decides.
 
+    Args:
+        name: tells it from others.
+
     Attributes:
         counts: how often each value was noted since the process started.
         chosen: those with a series of their own.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, name: str, limit: int = LIMIT) -> None:
+        self.name = name
         self.limit = limit
         self.counts: dict[str, int] = {}
         self.chosen: set[str] = set()

@@ -5,17 +5,18 @@ words, never from a client.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import product
-from types import MappingProxyType
 from typing import ClassVar
 
-from resource_server.telemetry.busiest import Busiest
+from resource_server.telemetry.busiest import OTHER, Busiest
 
 Values = tuple[str, ...]
 """Of a series' labels, in their order."""
+Amount = float | list[float]
+"""Of a counter or gauge; of a histogram the sum, then how many fell in each bucket and not in those below."""
 
 
 class Across(Enum):
@@ -55,6 +56,10 @@ class Series:
     help: str
     labels: tuple[Label, ...] = ()
 
+    def copy(self) -> dict[Values, Amount]:
+        """What this process has counted, now; any thread may ask."""
+        raise NotImplementedError
+
     def fixed_values(self) -> list[Values]:
         """The combinations that are there from the start: all, where every label's values are fixed."""
         return list(product(*(label.values for label in self.labels)))
@@ -62,10 +67,15 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Counter(Series):
-    """Counts events, or sums amounts; never goes down."""
+    """Counts events, or sums amounts; never goes down.
+
+    Attributes:
+        lasting: whether what workers counted that are gone still counts.
+    """
 
     kind: ClassVar[str] = "counter"
 
+    lasting: bool = True
     children: dict[Values, float] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +85,10 @@ class Counter(Series):
         """Add `by`."""
         children = self.children
         children[values] = children.get(values, 0) + by
+
+    def copy(self) -> dict[Values, Amount]:
+        """See `Series.copy`."""
+        return dict(self.children)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +111,10 @@ class Gauge(Series):
         """Change it by so much."""
         self.children[values] = self.children.get(values, 0) + by
 
+    def copy(self) -> dict[Values, Amount]:
+        """See `Series.copy`."""
+        return dict(self.children)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram(Series):
@@ -104,7 +122,7 @@ class Histogram(Series):
 
     Attributes:
         buckets: upper bounds, ascending; one without a bound is always there.
-        children: by label values: the sum of what was observed, then how many fell in each bucket (not in those below).
+        children: see `Amount`.
     """
 
     kind: ClassVar[str] = "histogram"
@@ -126,6 +144,17 @@ class Histogram(Series):
         child[bisect_left(self.buckets, amount) + 1] += 1
         child[0] += amount
 
+    def forget(self, busiest: Busiest) -> None:
+        """Drop what was counted by values that are no longer chosen."""
+        kept = {*busiest.chosen, OTHER}
+        for position in [position for position, label in enumerate(self.labels) if label.busiest is busiest]:
+            for values in [values for values in self.children if values[position] not in kept]:
+                del self.children[values]
+
+    def copy(self) -> dict[Values, Amount]:
+        """See `Series.copy`."""
+        return {values: child.copy() for values, child in self.children.copy().items()}
+
     def _empty(self) -> list[float]:
         return [0] * (len(self.buckets) + 2)
 
@@ -134,4 +163,7 @@ class Histogram(Series):
         return tuple(label.busiest.label(value) if label.busiest else value for label, value in pairs)
 
 
-NO_VALUES: Mapping[Values, float] = MappingProxyType({})
+Reading = tuple[Counter | Gauge, Values, float]
+"""A value that a part of the gateway keeps itself."""
+Collector = Callable[[], Iterable[Reading]]
+"""Reads a part's values; called in a thread, so it changes nothing that the event loop uses."""

@@ -8,8 +8,8 @@ Source: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
 from resource_server.telemetry.busiest import Busiest
 from resource_server.telemetry.kinds import Across, Counter, Gauge, Histogram, Label
 
-MODELS = Busiest()
-CLUSTERS = Busiest()
+MODELS = Busiest("models")
+CLUSTERS = Busiest("clusters")
 
 _OPERATION = Label("operation")
 _CLUSTER = Label("cluster")
@@ -241,3 +241,4 @@ WORKERS = Gauge(name="gateway_workers", help="Workers of this machine that are a
 # What is defined above is what is exported: a list beside it could differ.
 SERIES = tuple(value for value in list(globals().values()) if isinstance(value, Counter | Gauge | Histogram))
 """All of them, in the order of this module."""
+BUSIEST = (MODELS, CLUSTERS)

@@ -35,6 +35,6 @@ async def status(request: HttpRequest) -> HttpResponseBase:
 async def metrics(request: HttpRequest) -> HttpResponseBase:
     """Prometheus's text format, for allow-listed addresses."""
     exchange = api_request(request)
-    return build_response(
-        await describe_metrics(exchange.META.get("REMOTE_ADDR", ""), exchange.gateway.metrics_addresses)
-    )
+    gateway = exchange.gateway
+    address = exchange.META.get("REMOTE_ADDR", "")
+    return build_response(await describe_metrics(address, gateway.metrics_addresses, gateway.telemetry))

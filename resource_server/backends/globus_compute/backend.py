@@ -23,6 +23,7 @@ from resource_server.domain.targets import GlobusComputeTarget, Target, target_k
 from resource_server.relay.base import Relay, RelayFailed, RelayStream
 from resource_server.state.background import Background
 from resource_server.state.base import State
+from resource_server.telemetry.series import GLOBUS_BUDGET
 
 NO_SERVICE_ACCOUNT = "no service account: set SERVICE_ACCOUNT_ID and SERVICE_ACCOUNT_SECRET"
 TICKET_GRACE_S = 60.0
@@ -54,7 +55,7 @@ class GlobusComputeBackend:
         self._relay = relay
         self._targets = targets
         self._service = service or SDKComputeService(settings)
-        pacing = Pacing(state.pacer, settings.client_id, settings.interval_s)
+        self._pacing = pacing = Pacing(state.pacer, settings.client_id, settings.interval_s)
         self._tasks = Tasks(settings.overdue_after_s)
         self._consumer = ResultConsumer(self._service, pacing, self._tasks)
         self._submitter = Submitter(self._service, pacing, self._tasks, settings, self._consumer.follow)
@@ -65,6 +66,7 @@ class GlobusComputeBackend:
     def start(self) -> None:
         """Begin to submit, to consume results, to ask for lost ones and for the endpoints' status."""
         if self._settings.client_id:
+            GLOBUS_BUDGET.set(to=self._pacing.calls_per_s)
             self._submitter.start()
             self._background.start("globus-compute-results", self._consumer.run())
             self._background.start("globus-compute-reconciler", self._reconciler.run())

@@ -27,6 +27,7 @@ from resource_server.backends.globus_compute.service import (
     TaskResult,
 )
 from resource_server.backends.globus_compute.settings import GlobusComputeSettings
+from resource_server.telemetry.globus_call import GlobusCall
 
 T = TypeVar("T")
 THREADS = 4
@@ -56,19 +57,19 @@ class SDKComputeService:
 
     async def submit(self, submission: Submission) -> Submitted:
         """As `ComputeService.submit`."""
-        return await self._run(lambda clients: _submit(clients.sdk, submission))
+        return await self._run("submit", lambda clients: _submit(clients.sdk, submission))
 
     async def find_results(self, task_ids: Sequence[str]) -> Mapping[str, TaskResult]:
         """As `ComputeService.find_results`."""
-        return await self._run(lambda clients: _find_results(clients.web, task_ids))
+        return await self._run("find_results", lambda clients: _find_results(clients.web, task_ids))
 
     async def is_online(self, endpoint_id: str) -> bool:
         """As `ComputeService.is_online`."""
-        return await self._run(lambda clients: _is_online(clients.web, endpoint_id))
+        return await self._run("endpoint_status", lambda clients: _is_online(clients.web, endpoint_id))
 
     async def find_result_queues(self) -> ResultQueues:
         """As `ComputeService.find_result_queues`."""
-        return await self._run(lambda clients: _find_result_queues(clients.web))
+        return await self._run("find_result_queues", lambda clients: _find_result_queues(clients.web))
 
     async def aclose(self) -> None:
         """As `ComputeService.aclose`. A call that still runs ends by its own timeout."""
@@ -76,13 +77,18 @@ class SDKComputeService:
         for transport in self._transports:
             transport.close()
 
-    async def _run(self, call: Callable[[_Clients], T]) -> T:
+    async def _run(self, operation: str, call: Callable[[_Clients], T]) -> T:
         """Run a call in the pool: twice its timeout, for it may have to fetch a token first."""
-        try:
-            async with asyncio.timeout(4 * self._settings.api_timeout_s):
-                return await asyncio.get_running_loop().run_in_executor(self._pool, self._call, call)
-        except TimeoutError as exc:
-            raise ComputeError("the Globus Compute service did not answer in time") from exc
+        with GlobusCall(operation) as counted:
+            try:
+                async with asyncio.timeout(4 * self._settings.api_timeout_s):
+                    return await asyncio.get_running_loop().run_in_executor(self._pool, self._call, call)
+            except TimeoutError as exc:
+                raise ComputeError("the Globus Compute service did not answer in time") from exc
+            except ComputeError as exc:
+                if exc.status is not None:
+                    counted.refused()
+                raise
 
     def _call(self, call: Callable[[_Clients], T]) -> T:
         try:

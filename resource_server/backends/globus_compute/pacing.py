@@ -5,6 +5,7 @@ import time
 
 from resource_server.state.base import Pacer
 from resource_server.state.bell import Bell
+from resource_server.telemetry.series import GLOBUS_PACING_WAIT
 
 BURST = 2
 MARGIN = 1.06
@@ -31,22 +32,31 @@ class Pacing:
         self._submitters = 0
         self._idle = Bell()
 
+    @property
+    def calls_per_s(self) -> float:
+        """What all workers together may call."""
+        return 1 / self._interval_s
+
     async def turn_to_submit(self) -> None:
         """Wait for the next turn: somebody waits for an answer."""
         self._submitters += 1
+        began_at = time.monotonic()
         try:
             await self._turn()
+            GLOBUS_PACING_WAIT.observe("submit", amount=time.monotonic() - began_at)
         finally:
             self._submitters -= 1
             self._idle.ring()
 
     async def turn_to_look(self) -> None:
         """Wait for a turn that no submission needs, yet not for ever: status and overdue results matter too."""
-        give_way_until = time.monotonic() + PATIENCE_S
+        began_at = time.monotonic()
+        give_way_until = began_at + PATIENCE_S
         while self._submitters and (left_s := give_way_until - time.monotonic()) > 0:
             await self._idle.wait(left_s)
             await asyncio.sleep(COMEBACK_S)
         await self._turn()
+        GLOBUS_PACING_WAIT.observe("look", amount=time.monotonic() - began_at)
 
     def hold(self, wait_s: float) -> None:
         """Let nobody of this process call for so long: the service said so."""

@@ -18,6 +18,7 @@ from resource_server.domain.breaker import Breaker
 from resource_server.relay.base import RelayStream
 from resource_server.state.background import Background
 from resource_server.state.bell import Bell
+from resource_server.telemetry.series import BREAKER_OPEN, SUBMISSION_QUEUE_LENGTH
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class Submitter:
             raise UpstreamSaturated("too many tasks wait to be submitted to Globus Compute")
         order = _Order(destination, arguments, stream, len(json.dumps(arguments)))
         self._orders.setdefault(destination, deque()).append(order)
+        SUBMISSION_QUEUE_LENGTH.add(by=1)
         self._has_orders.set()
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
@@ -113,6 +115,7 @@ class Submitter:
         await self._background.aclose()
         for orders in self._orders.values():
             _fail(orders, _GIVEN_UP)
+            SUBMISSION_QUEUE_LENGTH.add(by=-len(orders))
 
     async def _run(self) -> None:
         while True:
@@ -137,6 +140,7 @@ class Submitter:
             if batch and size_bytes > self._settings.submission_bytes:
                 break
             batch.append(orders.popleft())
+            SUBMISSION_QUEUE_LENGTH.add(by=-1)
         if not orders:
             del self._orders[destination]
         if not self._orders:
@@ -183,6 +187,7 @@ class Submitter:
         for order in reversed(again):
             order.refusals += 1
             self._orders.setdefault(order.destination, deque()).appendleft(order)
+            SUBMISSION_QUEUE_LENGTH.add(by=1)
             self._has_orders.set()
         _fail([order for order in batch if order not in again], UpstreamUnavailable(str(error)))
 
@@ -191,6 +196,7 @@ class Submitter:
             self._breaker.fail()
         else:
             self._breaker.succeed()
+        BREAKER_OPEN.set("globus_compute", to=self._breaker.is_open())
 
     def _abandon(self, order: _Order) -> None:
         """Nobody waits any more. A task that came at the same moment is forgotten."""

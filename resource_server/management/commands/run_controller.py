@@ -26,7 +26,7 @@ async def _run() -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with open_controller(settings.ENVIRONMENT, settings.SECRET_KEY) as controller:
+    async with open_controller(settings.ENVIRONMENT, settings.SECRET_KEY, settings.DATA_DIR) as controller:
         running = asyncio.create_task(controller.run(), name="controller")
         stopping = asyncio.create_task(stopped.wait(), name="wait for a signal")
         try:

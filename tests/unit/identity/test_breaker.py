@@ -28,13 +28,13 @@ async def fail(breaker: Breaker, service: Service, times: int) -> None:
 
 
 async def test_service_is_spared_after_five_failures_in_a_row() -> None:
-    breaker, service = Breaker(5.0, lambda: 0.0), Service()
+    breaker, service = Breaker("globus_auth", 5.0, lambda: 0.0), Service()
     await fail(breaker, service, 10)
     assert service.calls == 5
 
 
 async def test_one_success_starts_the_count_anew() -> None:
-    breaker, service = Breaker(5.0, lambda: 0.0), Service()
+    breaker, service = Breaker("globus_auth", 5.0, lambda: 0.0), Service()
     await fail(breaker, service, 4)
     service.failure = None
     assert await breaker.run(service) == "answer"
@@ -46,7 +46,7 @@ async def test_one_success_starts_the_count_anew() -> None:
 
 async def test_pauses_double_and_end_with_a_success() -> None:
     time, service = ManualClock(), Service()
-    breaker = Breaker(5.0, lambda: time.monotonic)
+    breaker = Breaker("globus_auth", 5.0, lambda: time.monotonic)
     await fail(breaker, service, 5)
     time.advance(3.9)
     await fail(breaker, service, 1)
@@ -64,7 +64,7 @@ async def test_pauses_double_and_end_with_a_success() -> None:
 
 async def test_one_probe_at_a_time() -> None:
     time, service = ManualClock(), Service()
-    breaker = Breaker(5.0, lambda: time.monotonic)
+    breaker = Breaker("globus_auth", 5.0, lambda: time.monotonic)
     await fail(breaker, service, 5)
     time.advance(7.0)
     gate = asyncio.Event()
@@ -83,7 +83,7 @@ async def test_one_probe_at_a_time() -> None:
 
 async def test_calls_that_fail_together_pause_once() -> None:
     time, service = ManualClock(), Service()
-    breaker = Breaker(5.0, lambda: time.monotonic)
+    breaker = Breaker("globus_auth", 5.0, lambda: time.monotonic)
     gate = asyncio.Event()
 
     async def late() -> str:
@@ -101,7 +101,7 @@ async def test_calls_that_fail_together_pause_once() -> None:
 
 async def test_retry_after_is_honoured_from_the_first_failure() -> None:
     time, service = ManualClock(), Service()
-    breaker = Breaker(5.0, lambda: time.monotonic)
+    breaker = Breaker("globus_auth", 5.0, lambda: time.monotonic)
     service.failure = GlobusUnavailable("slow down", retry_after_s=7.0)
     await fail(breaker, service, 1)
     time.advance(6.9)
@@ -116,13 +116,13 @@ async def test_retry_after_is_honoured_from_the_first_failure() -> None:
 
 @pytest.mark.parametrize("failure", [TokenRefused("gone"), AnswerUnusable("odd")])
 async def test_trouble_with_one_token_is_no_trouble_of_the_service(failure: GlobusFailure) -> None:
-    breaker, service = Breaker(5.0, lambda: 0.0), Service()
+    breaker, service = Breaker("globus_auth", 5.0, lambda: 0.0), Service()
     service.failure = failure
     await fail(breaker, service, 10)
     assert service.calls == 10
 
 
 async def test_hung_service_is_given_up() -> None:
-    breaker = Breaker(0.01, lambda: 0.0)
+    breaker = Breaker("globus_auth", 0.01, lambda: 0.0)
     with pytest.raises(GlobusUnavailable, match="no answer"):
         await breaker.run(lambda: asyncio.sleep(60))

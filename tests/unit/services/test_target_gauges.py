@@ -10,6 +10,8 @@ from resource_server.domain.catalogue import FederatedRow, Snapshot, build_snaps
 from resource_server.domain.errors import BackendError
 from resource_server.services.target_gauges import TargetCollector
 from resource_server.status.board import Board
+from resource_server.telemetry.kinds import Gauge
+from resource_server.telemetry.series import MODEL_STATE, TARGET_EJECTED, TARGET_QUEUE_LENGTH, TARGET_REQUESTS
 from tests.unit.services.fakes import MODEL, FakeUpstream, FixedCatalogue, World, target
 
 
@@ -35,28 +37,23 @@ def snapshot_of(*clusters: str) -> Snapshot:
     return build_snapshot((), (), [FederatedRow("m", MODEL, tuple(target(cluster) for cluster in clusters))])
 
 
-def read(collector: TargetCollector, name: str) -> dict[tuple[str, ...], float]:
-    """Values by the labels' values."""
-    return {
-        tuple(sample.labels.values()): sample.value
-        for metric in collector.collect()
-        for sample in metric.samples
-        if sample.name == name
-    }
+def read(collector: TargetCollector, gauge: Gauge) -> dict[tuple[str, ...], float]:
+    """Amounts by the labels' values."""
+    readings = [*collector.read_states(), *collector.read_traffic()]
+    return {values: amount for series, values, amount in readings if series is gauge}
 
 
 async def test_target_that_fails_in_a_row_shows_as_ejected_and_offline() -> None:
     world = World(a=lambda: UpstreamUnavailable("down"))
     collector = build_collector(world, Ready(snapshot_of("a", "b")))
     key = ("a", "vllm", MODEL)
-    assert read(collector, "gateway_target_ejected") == {key: 0, ("b", "vllm", MODEL): 0}
-    assert read(collector, "gateway_model_state")[(*key, "hot")] == 1
+    assert read(collector, TARGET_EJECTED) == {}
+    assert read(collector, MODEL_STATE) == {(*key, "hot"): 1, ("b", "vllm", MODEL, "hot"): 1}
     for _ in range(5):
         with pytest.raises(BackendError):
             await world.ask(stream=False)
-    assert read(collector, "gateway_target_ejected")[key] == 1
-    states = read(collector, "gateway_model_state")
-    assert [state for (*_, state), value in states.items() if value and _ == list(key)] == ["offline"]
+    assert read(collector, TARGET_EJECTED) == {key: 1}
+    assert read(collector, MODEL_STATE) == {(*key, "offline"): 1, ("b", "vllm", MODEL, "hot"): 1}
 
 
 async def test_requests_at_a_full_target_and_those_that_wait_are_counted() -> None:
@@ -71,17 +68,17 @@ async def test_requests_at_a_full_target_and_those_that_wait_are_counted() -> No
     asked: list[asyncio.Task[Any]] = [asyncio.create_task(world.ask(stream=False)) for _ in range(3)]
     for _ in range(20):
         await asyncio.sleep(0)  # until all three are where they wait
-    assert read(collector, "gateway_target_queue_length") == {("a", "vllm", MODEL): 2}
-    assert read(collector, "gateway_target_requests") == {("a", "vllm", MODEL): 1}
+    assert read(collector, TARGET_QUEUE_LENGTH) == {("a", "vllm", MODEL): 2}
+    assert read(collector, TARGET_REQUESTS) == {("a", "vllm", MODEL): 1}
     released.set()
     await asyncio.gather(*asked)
-    assert read(collector, "gateway_target_queue_length") == {("a", "vllm", MODEL): 0}
+    assert read(collector, TARGET_QUEUE_LENGTH) == {}
 
 
 def test_labels_are_the_catalogues_and_nothing_shows_without_one() -> None:
     world = World(a=None)
     world.routing.rank(snapshot_of("elsewhere").names(None)[MODEL])
-    assert read(build_collector(world, Ready(snapshot_of("a"))), "gateway_target_ejected").keys() == {
-        ("a", "vllm", MODEL)
-    }
-    assert list(build_collector(world, Unread(snapshot_of("a"))).collect()) == []
+    collector = build_collector(world, Ready(snapshot_of("a")))
+    assert read(collector, MODEL_STATE).keys() == {("a", "vllm", MODEL, "hot")}
+    unread = build_collector(world, Unread(snapshot_of("a")))
+    assert [*unread.read_states(), *unread.read_traffic()] == []
