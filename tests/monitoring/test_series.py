@@ -14,9 +14,8 @@ from resource_server.telemetry.series import SERIES
 from tests.monitoring.dashboards import fill_in, list_asked
 from tests.monitoring.rules import TESTS, list_rules, parse_labels, read
 
-OURS = {series.name: series for series in SERIES}
+OURS = {series.name: series for series in (*SERIES, *LIBRARY_SERIES)}
 LABELS = {name: {label.name for label in series.labels} for name, series in OURS.items()}
-LABELS |= {one.name: {*one.labels, "pid"} if one.per_process else set(one.labels) for one in LIBRARY_SERIES}
 SCRAPED = {"job", "instance"}
 PARTS = re.compile(r"_(bucket|count|sum)$")
 OWN_NAME = re.compile(r"(gateway|gen_ai|django)_\w+")

@@ -1,0 +1,81 @@
+"""A real Prometheus scrapes a running gateway and real exporters: every panel and every recording rule has data."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.globus_cloud import GlobusCloud
+from tests.monitoring.dashboards import Asked, fill_in, list_asked, load_dashboards
+from tests.monitoring.rules import list_rules
+from tests.monitoring.servers import PrometheusServer
+from tests.monitoring.stack import Stack, running_stack
+from tests.servers.postgres import PostgresAddress
+
+pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
+
+WINDOW = "20s"
+DEADLINE_S = 150
+
+
+@pytest.fixture(scope="module")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresAddress, globus_session: GlobusCloud
+) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("monitored"), postgres, globus_session) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def without_data(stack: Stack) -> list[Asked]:
+    """The panels' queries that never had data, however long there was traffic."""
+    began, left = time.time(), list(list_asked("prometheus"))
+    give_up_at = time.monotonic() + DEADLINE_S
+    while left and time.monotonic() < give_up_at:
+        stack.traffic.run_round()
+        left = [asked for asked in left if not has_data(stack.prometheus, asked, began)]
+    return left
+
+
+def has_data(prometheus: PrometheusServer, asked: Asked, began: float) -> bool:
+    """Whether the query has a number to show; Prometheus must take it in any case."""
+    query = fill_in(asked.target["expr"], window=WINDOW, shown="2m")
+    if asked.is_instant:
+        result = prometheus.read("query", query=query)["result"]
+        return any(is_number(series["value"]) for series in result)
+    result = prometheus.read("query_range", query=query, start=began, end=time.time(), step=1)["result"]
+    return any(is_number(sample) for series in result for sample in series["values"])
+
+
+def is_number(sample: list[Any]) -> bool:
+    return math.isfinite(float(sample[1]))
+
+
+@pytest.mark.parametrize("dashboard", load_dashboards())
+def test_every_panel_has_data(without_data: list[Asked], dashboard: str) -> None:
+    assert [str(asked) for asked in without_data if asked.dashboard == dashboard] == []
+
+
+def test_every_recording_rule_has_data(without_data: list[Asked], stack: Stack) -> None:
+    records = [rule["record"] for rule in list_rules() if "record" in rule]
+    assert [name for name in records if not stack.prometheus.read("query", query=name)["result"]] == []
+
+
+def test_every_rule_can_be_evaluated(without_data: list[Asked], stack: Stack) -> None:
+    rules = [rule for group in stack.prometheus.read("rules")["groups"] for rule in group["rules"]]
+    assert len(rules) == len(list_rules())
+    assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
+
+
+def test_every_service_but_grafana_is_scraped(without_data: list[Asked], stack: Stack) -> None:
+    targets = stack.prometheus.read("targets")["activeTargets"]
+    health = {target["labels"]["job"]: target["health"] for target in targets}
+    assert {job for job, state in health.items() if state != "up"} == {"grafana"}
+    assert len(health) == len(targets) == 6
+
+
+def test_a_service_that_is_away_is_an_alert_in_waiting(without_data: list[Asked], stack: Stack) -> None:
+    pending = stack.prometheus.read("query", query='ALERTS{alertname="MonitoringTargetDown"}')["result"]
+    assert [(one["metric"]["job"], one["metric"]["alertstate"]) for one in pending] == [("grafana", "pending")]
