@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.globus_cloud import GlobusCloud
 from tests.monitoring.dashboards import Asked, fill_in, list_asked, load_dashboards
+from tests.monitoring.request_log import fill_in_sql, reading
 from tests.monitoring.rules import list_rules
 from tests.monitoring.servers import PrometheusServer
 from tests.monitoring.stack import Stack, running_stack
@@ -79,3 +81,18 @@ def test_every_service_but_grafana_is_scraped(without_data: list[Asked], stack: 
 def test_a_service_that_is_away_is_an_alert_in_waiting(without_data: list[Asked], stack: Stack) -> None:
     pending = stack.prometheus.read("query", query='ALERTS{alertname="MonitoringTargetDown"}')["result"]
     assert [(one["metric"]["job"], one["metric"]["alertstate"]) for one in pending] == [("grafana", "pending")]
+
+
+def test_dashboards_read_the_request_log_as_the_documented_reader(without_data: list[Asked], stack: Stack) -> None:
+    asked = list(list_asked("request-log"))
+    assert asked
+    with reading(stack) as connection:
+        rows = {str(one): connection.execute(fill_in_sql(one.target["rawSql"])).fetchall() for one in asked}
+    assert [name for name, found in rows.items() if not found] == []
+
+
+def test_documented_reader_may_read_nothing_else(without_data: list[Asked], stack: Stack) -> None:
+    with reading(stack) as connection:
+        for statement in ("SELECT * FROM resource_server_user", "DELETE FROM resource_server_requestlog"):
+            with pytest.raises(psycopg.Error), connection.transaction():
+                connection.execute(statement)
