@@ -146,9 +146,11 @@ def _map_states() -> dict[str, Any]:
 
 
 def _overrides(panel: Panel) -> list[dict[str, Any]]:
+    properties = [(name, "unit", unit) for name, unit in panel.units.items()]
+    colours = [(name, {"mode": "fixed", "fixedColor": colour}) for name, colour in panel.colours.items()]
     return [
-        {"matcher": {"id": "byName", "options": name}, "properties": [{"id": "unit", "value": unit}]}
-        for name, unit in panel.units.items()
+        {"matcher": {"id": "byName", "options": name}, "properties": [{"id": kind, "value": value}]}
+        for name, kind, value in (*properties, *((name, "color", colour) for name, colour in colours))
     ]
 
 

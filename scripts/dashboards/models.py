@@ -1,6 +1,6 @@
 """Models and clusters: which can answer, how fast they do, and what goes wrong there."""
 
-from scripts.dashboards.overview import quantiles
+from scripts.dashboards.overview import name_clusters, quantiles
 from scripts.dashboards.panels import STATES, Dashboard, Kind, Panel, Query, Row, Variable, chart, number
 
 _CLUSTER = 'cluster=~"$cluster"'
@@ -72,8 +72,10 @@ _SPEED = (
         "How long requests take, by cluster",
         "Which cluster is slow? The longest of 95 of 100.",
         Query(
-            "histogram_quantile(0.95, sum by (le, cluster)"
-            f" (rate(gen_ai_server_request_duration_seconds_bucket{{{_CLUSTER}}}[$__rate_interval])))",
+            name_clusters(
+                "histogram_quantile(0.95, sum by (le, cluster)"
+                f" (rate(gen_ai_server_request_duration_seconds_bucket{{{_CLUSTER}}}[$__rate_interval])))"
+            ),
             "{{cluster}}",
         ),
         unit="s",
@@ -157,13 +159,16 @@ _FAILURES = (
 )
 
 _STARTS = (
-    chart(
+    Panel(
         "Starts of models",
-        "How many starts succeeded, in the time shown so far?",
-        Query(
-            f"sum by (cluster, outcome) (increase(gateway_cold_starts_total{{{_CLUSTER}}}[$__range]))",
-            "{{cluster}}: {{outcome}}",
+        "How many starts succeeded in the time shown? Abandoned are those that nobody had to wait for any more.",
+        (
+            Query(
+                f"sum by (cluster, outcome) (increase(gateway_cold_starts_total{{{_CLUSTER}}}[$__range]))",
+                "{{cluster}}: {{outcome}}",
+            ),
         ),
+        Kind.BARS,
         width=12,
     ),
     chart(

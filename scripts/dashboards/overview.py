@@ -1,6 +1,6 @@
 """The first look: is the service well, and if not, where to look next?"""
 
-from scripts.dashboards.panels import Dashboard, Kind, Panel, Query, Row, chart, number
+from scripts.dashboards.panels import STATES, Dashboard, Kind, Panel, Query, Row, chart, number
 
 _REQUESTS = "rate(gateway_requests_total[$__rate_interval])"
 _FIRST_TOKEN = "gen_ai_server_time_to_first_token_seconds_bucket"  # noqa: S105 - a series
@@ -18,6 +18,11 @@ def quantiles(bucket: str, by: str = "") -> tuple[Query, ...]:
         )
         for share in QUANTILES
     )
+
+
+def name_clusters(query: str) -> str:
+    """The query's series, with a name for those of requests that reached no cluster."""
+    return f'label_replace({query}, "cluster", "none reached", "cluster", "")'
 
 
 _NOW = (
@@ -54,6 +59,7 @@ _REQUESTS_ROW = (
                 ("failed", "5.."),
             )
         ),
+        colours={"answered": "green", "refused": "yellow", "client left": "blue", "failed": "red"},
         unit="reqps",
         is_stacked=True,
     ),
@@ -96,12 +102,13 @@ _PLACES = (
         "Models by state",
         "How many models can answer at once?",
         Query("count by (state) (max by (cluster, framework, model, state) (gateway_model_state == 1))", "{{state}}"),
+        colours=STATES,
         is_stacked=True,
     ),
     chart(
         "Requests by cluster",
-        "Where do requests go? Without a cluster are those that reached none.",
-        Query(f"sum by (cluster) ({_REQUESTS})", "{{cluster}}"),
+        "Where do requests go?",
+        Query(name_clusters(f"sum by (cluster) ({_REQUESTS})"), "{{cluster}}"),
         unit="reqps",
         is_stacked=True,
     ),

@@ -61,6 +61,7 @@ class Panel:
         is_stacked: whether the series of a time series are piled up.
         columns: of a table: what each field is called, in their order; fields that are not named are left out.
         units: of a table: the units of columns, by their shown names.
+        colours: of series that mean good or bad, by their legends; the others get what comes next.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Panel:
     maximum: float | None = None
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     units: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    colours: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

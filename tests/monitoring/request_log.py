@@ -12,7 +12,7 @@ from tests.monitoring.rules import ROOT
 from tests.monitoring.stack import Stack
 
 _DOCUMENTED = "grafana_reader"
-_FROM, _TO, _STEP_S = "now() - interval '1 hour'", "now()", 30
+_FROM, _TO = "now() - interval '1 hour'", "now()"
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def reading(stack: Stack) -> Iterator[psycopg.Connection]:
             owner.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
 
 
-def fill_in_sql(query: str) -> bytes:
+def fill_in_sql(query: str, *, step_s: int = 30) -> bytes:
     """The query with the macros of Grafana's PostgreSQL data source replaced, as that does it."""
     filled = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 BETWEEN {_FROM} AND {_TO}", query)
-    group = rf'floor(extract(epoch FROM \1) / {_STEP_S}) * {_STEP_S} AS "time"'
+    group = rf'floor(extract(epoch FROM \1) / {step_s}) * {step_s} AS "time"'
     return re.sub(r"\$__timeGroupAlias\((\w+), *\$__interval\)", group, filled).encode()
