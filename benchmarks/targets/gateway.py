@@ -33,7 +33,13 @@ def start_gateway(programs: Programs, cloud: Cloud, mock: Target) -> list[Target
 
 
 def serve_gateway(
-    programs: Programs, port: int, cloud: Cloud, rows: Sequence[Mapping[str, Any]], **variables: str
+    programs: Programs,
+    port: int,
+    cloud: Cloud,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    application: str = "inference_gateway.asgi:application",
+    **variables: str,
 ) -> Program:
     """A gateway with these rows in its catalogue, ready. Every key has a value: no ``.env`` changes a figure."""
     folder = programs.folder / f"gateway-{port}"
@@ -46,7 +52,7 @@ def serve_gateway(
     fixture.write_text(json.dumps(rows))
     for arguments in (["migrate", "-v0"], ["loaddata", str(fixture)]):
         programs.run([sys.executable, "manage.py", *arguments], environ)
-    command = build_uvicorn_command("inference_gateway.asgi:application", port)
+    command = build_uvicorn_command(application, port)
     program = programs.start(f"gateway-{port}", command, environ, is_target=True)
     program.wait_until(lambda: _is_ready(port))
     return program

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import orjson
 
 from resource_server.accounting import Accounting
-from resource_server.domain.errors import NotFound
+from resource_server.domain.errors import NotFound, Overloaded
 from resource_server.domain.replies import Reply
 from resource_server.identity.base import Authenticator
 from resource_server.services.catalogue import Catalogue
@@ -46,4 +46,8 @@ async def describe_metrics(address: str, allowed: Collection[str], telemetry: Te
     """The metrics of all workers; for anybody but an allow-listed address the route does not exist."""
     if address not in allowed:
         raise NotFound("There is no such route.")
-    return Reply(await telemetry.scrape(), content_type=CONTENT_TYPE)
+    try:
+        return Reply(await telemetry.scrape(), content_type=CONTENT_TYPE)
+    except OSError as exc:
+        # A part of the workers would look to Prometheus like a restart.
+        raise Overloaded("The workers' metrics cannot be gathered now.", retry_after_s=5) from exc

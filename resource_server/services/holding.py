@@ -86,19 +86,6 @@ class Holding:
 
     async def call(self, place: Place) -> None:
         """Have the model answer once, however long it takes to start; then all workers know. Raises `StartFailed`."""
-        began_at, outcome = time.monotonic(), "abandoned"
-        try:
-            await self._call(place)
-            outcome = "succeeded"
-            COLD_START_DURATION.observe(place.target.cluster, amount=time.monotonic() - began_at)
-        except StartFailed:
-            outcome = "failed"
-            raise
-        finally:
-            COLD_STARTS.inc(place.target.cluster, outcome)
-        await self._state.key_value.set(_news(place), b"hot", NEWS_S)
-
-    async def _call(self, place: Place) -> None:
         target = place.target
         operation = find_warming_operation(target)
         body = build_warming_body(target, operation)
@@ -114,6 +101,7 @@ class Holding:
         if upstream.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise StartFailed(f"status {upstream.status}")
         self._traffic.of(target).note_answer()
+        await self._state.key_value.set(_news(place), b"hot", NEWS_S)
 
     async def is_hot_elsewhere(self, place: Place) -> bool:
         """Whether another worker has seen it answer."""
@@ -124,10 +112,15 @@ class Holding:
         await self._background.aclose()
 
     async def _keep(self, vigil: "Vigil") -> None:
-        is_hot = False
+        is_hot, outcome = False, "abandoned"
         try:
             is_hot = await vigil.run()
+            outcome = "succeeded" if is_hot else "failed"
         finally:
+            if vigil.called_at is not None:
+                COLD_STARTS.inc(vigil.place.target.cluster, outcome)
+            if vigil.called_at is not None and is_hot:
+                COLD_START_DURATION.observe(vigil.place.target.cluster, amount=time.monotonic() - vigil.called_at)
             del self._vigils[vigil.place.key]
             if not is_hot:
                 vigil.gate.turn_away(lambda: StartFailed("the model did not start"))
@@ -136,11 +129,16 @@ class Holding:
 
 
 class Vigil:
-    """Watches one place until it is hot, gone, or nobody waits for it any more."""
+    """Watches one place until it is hot, gone, or nobody waits for it any more.
+
+    Attributes:
+        called_at: `time.monotonic()` of the first call of this process to start the model; `None` where it made none.
+    """
 
     def __init__(self, holding: Holding, place: Place, gate: Gate) -> None:
         self.place = place
         self.gate = gate
+        self.called_at: float | None = None
         self._holding = holding
         self._starting: asyncio.Task[None] | None = None
         self._failures = 0
@@ -167,6 +165,7 @@ class Vigil:
     async def _start(self) -> None:
         """Make the call that starts the model, if this process is the one to make it and it is not under way."""
         if self._holding.can_start(self.place) and await self._holding.take_start(self.place) and not self._starting:
+            self.called_at = self.called_at or time.monotonic()
             logger.info("model_starts target=%s", "/".join(self.place.key))
             self._starting = asyncio.create_task(self._holding.call(self.place), name="start model")
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,7 +53,8 @@ class Elections:
             chosen = elect(counts, election.counts, election.chosen, busiest.limit)
             election = held[busiest.name] = Election(now, chosen, counts)
             document = {name: [one.at, sorted(one.chosen), one.counts] for name, one in held.items()}
-            write_whole(self._path, orjson.dumps(document))
+            with suppress(OSError):  # a full disk: they are elected again at the next scrape
+                write_whole(self._path, orjson.dumps(document))
         for children, position in _children(page, busiest):
             for values in [values for values in children if values[position] not in {*election.chosen, OTHER}]:
                 del children[values]

@@ -10,14 +10,14 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import orjson
 
 from resource_server.telemetry.page import Page, parse_page
 
-GUARDED_WITHIN_S = 1.0
+GUARDED_WITHIN_S = 5.0
 _LOOK_S = 0.005
 _LOCK, _PAGE = ".lock", ".page"
 _GUARD, _RETIRED = "guard", "retired"
@@ -34,6 +34,7 @@ class Folder:
     def __init__(self, directory: Path, name: str) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory = directory
+        self.name = name
         self._path = directory / name
         with self.guarded():
             if not any(map(_is_held, directory.glob(f"*{_LOCK}"))):
@@ -47,24 +48,26 @@ class Folder:
         """Put this worker's page there, in place of the one before."""
         write_whole(self._path.with_suffix(_PAGE), page.encode())
 
-    def gather(self) -> Page:
-        """What the workers have put there, all together, those included that are gone. Needs `guarded`."""
-        living, gone, (folded, retired) = Page(), [], self._read_retired()
+    def gather(self, own: Page) -> Page:
+        """What all workers have put there together, those included that are gone. Needs `guarded`.
+
+        `own` is what this one has put there, or would have if the disk had taken it.
+        """
+        everybody, gone, (folded, retired) = Page(), [], self._read_retired()
+        everybody.add(own, is_alive=True)
         for lock in sorted(self.directory.glob(f"*{_LOCK}")):
             if _is_held(lock):
-                living.add(_read_page(lock.with_suffix(_PAGE)), is_alive=True)
+                if lock.stem != self.name:
+                    everybody.add(_read_page(lock.with_suffix(_PAGE)), is_alive=True)
             else:
-                gone.append(lock)
+                gone.append(lock.stem)
                 if lock.stem not in folded:
                     retired.add(_read_page(lock.with_suffix(_PAGE)), is_alive=False)
         if gone:
-            # Killed after this line, the next one finds the names, and does not add their pages once more.
-            write_whole(self.directory / _RETIRED, _encode_retired([lock.stem for lock in gone], retired))
-            for lock in gone:
-                lock.with_suffix(_PAGE).unlink(missing_ok=True)
-                lock.unlink()
-        living.add(retired, is_alive=False)
-        return living
+            with suppress(OSError):  # a full disk: they stay, and count as they are
+                self._retire(gone, retired)
+        everybody.add(retired, is_alive=False)
+        return everybody
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -83,6 +86,12 @@ class Folder:
     def close(self) -> None:
         """This worker is gone: what it has put there counts as of the retired."""
         os.close(self._lock)
+
+    def _retire(self, names: list[str], retired: Page) -> None:
+        # Killed after this line, the next one finds the names, and does not add their pages once more.
+        write_whole(self.directory / _RETIRED, _encode_retired(names, retired))
+        for path in [path for name in names for path in self.directory.glob(f"{name}.*")]:
+            path.unlink()
 
     def _read_retired(self) -> tuple[set[str], Page]:
         """The workers that were the last to be added, and what all that are gone have counted."""

@@ -56,10 +56,6 @@ class Series:
     help: str
     labels: tuple[Label, ...] = ()
 
-    def copy(self) -> dict[Values, Amount]:
-        """What this process has counted, now; any thread may ask."""
-        raise NotImplementedError
-
     def fixed_values(self) -> list[Values]:
         """The combinations that are there from the start: all, where every label's values are fixed."""
         return list(product(*(label.values for label in self.labels)))
@@ -87,7 +83,7 @@ class Counter(Series):
         children[values] = children.get(values, 0) + by
 
     def copy(self) -> dict[Values, Amount]:
-        """See `Series.copy`."""
+        """What there is now; any thread may ask."""
         return dict(self.children)
 
 
@@ -112,7 +108,7 @@ class Gauge(Series):
         self.children[values] = self.children.get(values, 0) + by
 
     def copy(self) -> dict[Values, Amount]:
-        """See `Series.copy`."""
+        """What there is now; any thread may ask."""
         return dict(self.children)
 
 
@@ -152,7 +148,7 @@ class Histogram(Series):
                 del self.children[values]
 
     def copy(self) -> dict[Values, Amount]:
-        """See `Series.copy`."""
+        """What there is now; any thread may ask."""
         return {values: child.copy() for values, child in self.children.copy().items()}
 
     def _empty(self) -> list[float]:

@@ -48,8 +48,8 @@ def parse_page(data: bytes) -> Page:
             {name: {tuple(values): amount for values, amount in rows} for name, rows in series.items()},
             {name: dict(counts) for name, counts in busy.items()},
         )
-    except (AttributeError, TypeError) as exc:
-        raise ValueError(str(exc)) from exc
+    except (AttributeError, TypeError, ValueError) as exc:
+        raise ValueError(f"no page: {exc}") from exc
 
 
 def take_page(collectors: Iterable[Collector], pid: str) -> Page:
@@ -81,7 +81,7 @@ def _add_children(
     for values, amount in others.items():
         known = mine.get(values)
         if known is None:
-            mine[values] = amount.copy() if isinstance(amount, list) else amount
+            mine[values] = amount
         elif isinstance(known, list) and isinstance(amount, list):
             if len(known) == len(amount):
                 mine[values] = [a + b for a, b in zip(known, amount, strict=True)]

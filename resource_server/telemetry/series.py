@@ -95,12 +95,12 @@ QUEUE_WAIT = Histogram(
 )
 COLD_STARTS = Counter(
     name="gateway_cold_starts_total",
-    help="Calls that start a model, by their outcome.",
+    help="Models that this gateway had started, by whether they became hot.",
     labels=(_CLUSTER, Label("outcome", values=("succeeded", "failed", "abandoned"))),
 )
 COLD_START_DURATION = Histogram(
     name="gateway_cold_start_duration_seconds",
-    help="Of calls that started a model, to its first answer.",
+    help="Of models that this gateway had started, from the call to hot.",
     labels=(_BUSY_CLUSTER,),
     buckets=(1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600),
 )

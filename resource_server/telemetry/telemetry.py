@@ -6,14 +6,13 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from resource_server.telemetry.elections import Election, Elections, adopt
 from resource_server.telemetry.folder import Folder
 from resource_server.telemetry.kinds import Collector
-from resource_server.telemetry.page import ALL_SERIES, read_into, take_page
+from resource_server.telemetry.page import ALL_SERIES, Page, read_into, take_page
 from resource_server.telemetry.series import BUSIEST
 from resource_server.telemetry.text import render
 
@@ -57,7 +56,7 @@ class Telemetry:
             await asyncio.sleep(PUBLISH_EVERY_S)
 
     async def scrape(self) -> bytes:
-        """The metrics of all workers in Prometheus's text format."""
+        """The metrics of all workers in Prometheus's text format. Raises `OSError` where the others' cannot be read."""
         return await self._in_thread(self._render)
 
     async def aclose(self) -> None:
@@ -81,16 +80,27 @@ class Telemetry:
 
     def _render(self) -> bytes:
         page = take_page(self._collectors, self._pid)
-        with suppress(OSError):  # `run` has told of it: alone, this worker can answer for itself only
+        try:
             folder = self._open()
-            with folder.guarded():
-                folder.publish(page)
-                page = folder.gather()
-                for busiest in BUSIEST:
-                    self._elections.hold(page, busiest)
+        except OSError as exc:  # of a worker that has no others, the answer is whole
+            self._note_failure(exc)
+        else:
+            page = self._exchange(folder, page)
         read_into(page, self._views)
         lines = (line for name, series in ALL_SERIES.items() for line in render(series, page.series.get(name, {})))
         return "".join(lines).encode()
+
+    def _exchange(self, folder: Folder, page: Page) -> Page:
+        """This worker's page against that of all."""
+        with folder.guarded():
+            try:
+                folder.publish(page)
+            except OSError as exc:
+                self._note_failure(exc)
+            page = folder.gather(page)
+            for busiest in BUSIEST:
+                self._elections.hold(page, busiest)
+        return page
 
     def _open(self) -> Folder:
         if self._folder is None:

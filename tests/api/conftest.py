@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import requests
 
-from tests.framework import CHAT, MODELS, STALLING, Framework, running_framework
+from tests.framework import CHAT, LONG, MODELS, STALLING, Framework, running_framework
 from tests.gateway import GatewayServer, build_environment, federated, http_target
 from tests.globus_cloud import GlobusCloud
 from tests.personas import PERSONAS, PREMIUM_GROUP_ID
@@ -25,6 +25,10 @@ EMBEDDINGS_ONLY = "test/embeddings-only"
 
 COLD = ("cold/streamed", "cold/whole", "cold/impatient", "cold/warmed")
 """Simulated models that take a moment to start, one for each test that starts one."""
+COLD_METERED = "cold/metered"
+"""The same, for the test of its metrics."""
+NARROW = "test/narrow"
+"""One request at a time, a second each."""
 COLD_START_S = 2.0
 COLD_TARGET = {"backend": "simulated", "cluster": "glacier", "framework": "vllm", "cold_start_s": COLD_START_S}
 
@@ -76,6 +80,8 @@ def build_rows(url: str) -> list[dict[str, object]]:
         federated(102, FAILOVER, http_target("x", DEAD_URL), http_target(CHAT, url, cluster="aurora")),
         federated(103, DEAD, http_target("y", DEAD_URL)),
         *(federated(number, model, COLD_TARGET | {"model": model}) for number, model in enumerate(COLD, 105)),
+        federated(201, COLD_METERED, COLD_TARGET | {"model": COLD_METERED}),
+        federated(202, NARROW, http_target(f"{LONG}-narrow", url, cluster="narrow", max_concurrency=1)),
         federated(104, EMBEDDINGS_ONLY, http_target("z", url, operations=["embeddings"])),
     ]
 

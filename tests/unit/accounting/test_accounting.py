@@ -105,3 +105,12 @@ async def test_directory_that_cannot_be_made_fails_the_start(tmp_path: Path) -> 
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         await open_accounting(tmp_path / "file" / "spool", MemoryStore().insert)
+
+
+async def test_bytes_that_wait_are_known_until_they_are_stored(tmp_path: Path) -> None:
+    accounting = await open_accounting(tmp_path, MemoryStore().insert)
+    assert await asyncio.to_thread(accounting.waiting_bytes) == 0
+    accounting.record(record())
+    assert await asyncio.to_thread(accounting.waiting_bytes) > 100
+    await accounting.aclose()
+    assert await asyncio.to_thread(accounting.waiting_bytes) == 0

@@ -12,6 +12,7 @@ from resource_server.backends.globus_compute.service import ComputeError, TaskRe
 from resource_server.backends.globus_compute.submitter import Submitter
 from resource_server.backends.globus_compute.tasks import Task, Tasks
 from resource_server.state.memory import MemoryPacer
+from resource_server.telemetry.series import BREAKER_OPEN, SUBMISSION_QUEUE_LENGTH
 from tests.unit.globus_compute.fakes import ENDPOINT, FUNCTION, MemoryComputeService, build_settings
 
 Start = Callable[..., Submitter]
@@ -232,3 +233,23 @@ async def test_closing_tells_whoever_waits(start: Start) -> None:
     await submitter.aclose()
     with pytest.raises(UpstreamUnavailable):
         await waiting
+
+
+async def test_service_that_is_away_and_tasks_that_wait_show_in_the_metrics(
+    start: Start, service: MemoryComputeService
+) -> None:
+    waited = SUBMISSION_QUEUE_LENGTH.children[()]
+    submitter = start(interval_s=0.01)
+    service.errors = [ComputeError("down", status=503) for _ in range(5)]
+    for _ in range(5):
+        with pytest.raises(UpstreamUnavailable):
+            await submit(submitter)
+    assert BREAKER_OPEN.copy()["globus_compute",] == 1
+    assert SUBMISSION_QUEUE_LENGTH.children[()] == waited
+    healthy = start(interval_s=0.5, micro_batch_s=0.2)
+    asked = [asyncio.create_task(submit(healthy)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert SUBMISSION_QUEUE_LENGTH.children[()] == waited + 3
+    await asyncio.gather(*asked)
+    assert SUBMISSION_QUEUE_LENGTH.children[()] == waited
+    assert BREAKER_OPEN.copy()["globus_compute",] == 0

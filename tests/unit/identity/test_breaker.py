@@ -4,6 +4,7 @@ import pytest
 
 from resource_server.identity.base import AnswerUnusable, GlobusFailure, GlobusUnavailable, TokenRefused
 from resource_server.identity.breaker import Breaker
+from resource_server.telemetry.series import BREAKER_OPEN
 from tests.unit.identity.fakes import ManualClock
 
 
@@ -31,6 +32,7 @@ async def test_service_is_spared_after_five_failures_in_a_row() -> None:
     breaker, service = Breaker("globus_auth", 5.0, lambda: 0.0), Service()
     await fail(breaker, service, 10)
     assert service.calls == 5
+    assert BREAKER_OPEN.copy()["globus_auth",] == 1
 
 
 async def test_one_success_starts_the_count_anew() -> None:
@@ -60,6 +62,7 @@ async def test_pauses_double_and_end_with_a_success() -> None:
     time.advance(4.2)
     service.failure = None
     assert [await breaker.run(service) for _ in range(3)] == ["answer"] * 3
+    assert BREAKER_OPEN.copy()["globus_auth",] == 0
 
 
 async def test_one_probe_at_a_time() -> None:
