@@ -17,10 +17,10 @@ from tests.monitoring.stack import Stack, running_stack
 from tests.servers.postgres import PostgresAddress
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(420)]
 
-WINDOW = "20s"
-DEADLINE_S = 150
+WINDOW = "30s"
+DEADLINE_S = 240
 PATIENCE_S = 60
 
 
