@@ -210,6 +210,13 @@ KEYS: tuple[Key, ...] = (
         reader="container grafana",
         secret=True,
     ),
+    Key(
+        "GRAFANA_DB_USER",
+        "PostgreSQL's user that reads the request log for Grafana: docs/monitoring.md makes it.",
+        None,
+        reader="container grafana",
+    ),
+    Key("GRAFANA_DB_PASSWORD", "The password of GRAFANA_DB_USER.", None, reader="container grafana", secret=True),
 )
 
 

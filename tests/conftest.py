@@ -10,6 +10,14 @@ pytest_plugins = ["tests.loop_guards", "tests.servers.plugin", "tests.globus_clo
 _CAN_RUN = {
     "agent": bool(os.environ.get("GLOBUS_COMPUTE_ENDPOINT_VENV")),
     "browser": all(shutil.which(name) for name in ("chromium", "chromedriver")),
+    "prometheus": all(
+        shutil.which(program)
+        for program in (
+            "prometheus",
+            "promtool",
+            *(f"prometheus-{name}-exporter" for name in ("node", "postgres", "redis")),
+        )
+    ),
     "rabbitmq": shutil.which("rabbitmq-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
 }
 

@@ -27,6 +27,8 @@ COLD = ("cold/streamed", "cold/whole", "cold/impatient", "cold/warmed")
 """Simulated models that take a moment to start, one for each test that starts one."""
 COLD_METERED = "cold/metered"
 """The same, for the test of its metrics."""
+FAILOVER_METERED = "test/failover-metered"
+"""As `FAILOVER`, for the test of its metrics: no other test has its first target left out."""
 NARROW = "test/narrow"
 """One request at a time, a second each."""
 COLD_START_S = 2.0
@@ -82,6 +84,7 @@ def build_rows(url: str) -> list[dict[str, object]]:
         *(federated(number, model, COLD_TARGET | {"model": model}) for number, model in enumerate(COLD, 105)),
         federated(201, COLD_METERED, COLD_TARGET | {"model": COLD_METERED}),
         federated(202, NARROW, http_target(f"{LONG}-narrow", url, cluster="narrow", max_concurrency=1)),
+        federated(203, FAILOVER_METERED, http_target("w", DEAD_URL), http_target(CHAT, url, cluster="aurora")),
         federated(104, EMBEDDINGS_ONLY, http_target("z", url, operations=["embeddings"])),
     ]
 
