@@ -64,4 +64,6 @@ class TargetCollector:
             yield from nlargest(MOST_TARGETS, found, key=lambda reading: reading[2])
 
     def _places(self) -> list[Place]:
-        return list(self._catalogue.snapshot().places()) if self._catalogue.is_ready() else []
+        """Each once: federated models lead to the places that are on paths as well."""
+        paths = self._catalogue.snapshot().paths.values() if self._catalogue.is_ready() else ()
+        return [place for models in paths for places in models.values() for place in places]

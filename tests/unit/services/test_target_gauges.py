@@ -40,7 +40,9 @@ def snapshot_of(*clusters: str) -> Snapshot:
 def read(collector: TargetCollector, gauge: Gauge) -> dict[tuple[str, ...], float]:
     """Amounts by the labels' values."""
     readings = [*collector.read_states(), *collector.read_traffic()]
-    return {values: amount for series, values, amount in readings if series is gauge}
+    found = [(values, amount) for series, values, amount in readings if series is gauge]
+    assert len(dict(found)) == len(found)
+    return dict(found)
 
 
 async def test_target_that_fails_in_a_row_shows_as_ejected_and_offline() -> None:
