@@ -22,6 +22,7 @@ from tests.personas import ALICE
 from tests.servers.postgres import PostgresAddress, find_binaries
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.timeout(180)  # a gateway, six programs and a second start of the gateway
 PROGRAM = ROOT / "deploy" / "backup" / "gateway_backup.py"
 RTO_S = 15 * 60
 """From the decision to restore to the first answer."""

@@ -102,12 +102,21 @@ def machine(tmp_path_factory: pytest.TempPathFactory, globus_session: GlobusClou
         operator.run(operator.block("nginx-start"))
         nginx = start_nginx(operator.nginx)
         stack.callback(nginx.stop)
-        nginx.wait_until(lambda: is_listening(port))
+        url = f"https://127.0.0.1:{port}/resource_server/ready"
+        nginx.wait_until(lambda: is_listening(port) and is_answered(url, certificate), timeout_s=120)
 
         database = PostgresAddress("127.0.0.1", postgres.address.port, "inferencedev", "change-this-password")
         token = globus_session.issue_token(ALICE)
         conninfo = database.conninfo("inferencegateway")
         yield Machine(operator, port, certificate, conninfo, gunicorn, controller, token)
+
+
+def is_answered(url: str, certificate: Path) -> bool:
+    """Whether the gateway behind nginx says that it is ready; its workers take a moment to start."""
+    try:
+        return requests.get(url, verify=str(certificate), timeout=5).ok
+    except requests.RequestException:
+        return False
 
 
 def write_settings(operator: Operator, globus: GlobusCloud, postgres: PostgresAddress, redis: str, port: int) -> None:

@@ -14,6 +14,7 @@ from tests.gateway import build_environment
 from tests.globus_cloud import GlobusCloud
 from tests.servers.process import Process, find_free_port
 
+pytestmark = pytest.mark.timeout(180)
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -78,7 +79,7 @@ def test_container_starts_collects_its_static_files_and_is_healthy(
     assert not is_healthy()
     process = Process(command, tmp_path / "container.log", cwd=image, env=environment)
     try:
-        process.wait_until(is_healthy, timeout_s=50)
+        process.wait_until(is_healthy, timeout_s=120)
     finally:
         process.stop(timeout_s=30)
     assert (image / "static/admin/css/base.css").exists()

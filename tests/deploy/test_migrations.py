@@ -6,8 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from tests.gateway import ROOT
 
+pytestmark = pytest.mark.timeout(180)
 WALK = "from tests.deploy.release_steps import walk; walk()"
 
 

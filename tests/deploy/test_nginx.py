@@ -13,7 +13,7 @@ from tests.deploy.raw_http import exchange
 from tests.framework import CHAT, SLOW
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}
 
 

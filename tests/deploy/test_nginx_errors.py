@@ -14,7 +14,7 @@ from tests.deploy.raw_http import exchange
 from tests.framework import CHAT, SILENT
 from tests.servers.process import find_free_port
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
 MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 
