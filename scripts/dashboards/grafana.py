@@ -99,10 +99,11 @@ def _datasource(source: Source) -> dict[str, str]:
 def _target(query: Query, letter: str, kind: Kind) -> dict[str, Any]:
     common = {"refId": letter, "datasource": _datasource(query.source)}
     if query.source is Source.REQUEST_LOG:
-        form = "table" if kind is Kind.TABLE else "time_series"
+        # Grafana takes rows for a time series only where they have a column of times.
+        form = "time_series" if kind is Kind.TIME_SERIES else "table"
         return {**common, "rawQuery": True, "editorMode": "code", "rawSql": query.text, "format": form}
     is_instant = kind in _INSTANT
-    form = {Kind.TABLE: "table", Kind.HEATMAP: "heatmap"}.get(kind, "time_series")
+    form = "table" if kind is Kind.TABLE else "time_series"
     return {
         **common,
         "expr": query.text,
@@ -175,12 +176,6 @@ def _options(panel: Panel) -> dict[str, Any]:
         Kind.STAT: {"reduceOptions": last, "colorMode": "value", "graphMode": "none", "textMode": "auto"},
         Kind.BARS: {"reduceOptions": last, "orientation": "horizontal", "displayMode": "gradient"},
         Kind.TABLE: {"showHeader": True, "cellHeight": "sm"},
-        Kind.HEATMAP: {
-            "calculate": False,
-            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64},
-            "yAxis": {"unit": panel.unit},
-            "cellGap": 1,
-        },
         Kind.STATES: {"showValue": "never", "mergeValues": True, "rowHeight": 0.8, "legend": {"showLegend": True}},
     }
     return by_kind[panel.kind]

@@ -34,7 +34,6 @@ class Kind(StrEnum):
     STAT = "stat"
     BARS = "bargauge"
     TABLE = "table"
-    HEATMAP = "heatmap"
     STATES = "state-timeline"
 
 

@@ -25,6 +25,13 @@ class Asked:
         return f"{self.dashboard}, {self.panel['title']}, {self.target['refId']}"
 
     @property
+    def columns(self) -> list[str]:
+        """The fields that a table shows; none for other panels."""
+        return [
+            name for step in self.panel.get("transformations", ()) for name in step["options"].get("renameByName", ())
+        ]
+
+    @property
     def is_instant(self) -> bool:
         return bool(self.target.get("instant"))
 
