@@ -22,7 +22,7 @@ RUN groupadd --system --gid 10001 gateway \
 
 COPY --from=build /venv /venv
 WORKDIR /app
-COPY manage.py gunicorn.conf.py* ./
+COPY manage.py gunicorn.conf.py ./
 COPY inference_gateway/ inference_gateway/
 COPY resource_server/ resource_server/
 COPY fixtures/ fixtures/

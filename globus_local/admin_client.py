@@ -78,9 +78,9 @@ class Admin:
         """Revoke a token."""
         self.call("POST", "tokens/revoke", {"token": token})
 
-    def revoke_all(self, identity: str) -> None:
-        """Revoke all of somebody's tokens."""
-        self.call("POST", "tokens/revoke", {"identity": identity})
+    def revoke_all(self, identity: str, client_id: str | None = None) -> None:
+        """Revoke all of somebody's tokens, or those that were issued to one application."""
+        self.call("POST", "tokens/revoke", {"identity": identity, "client_id": client_id})
 
     def set(self, **settings: Any) -> None:
         """Change `skew_s`, `token_lifetime_s`, or `auto_login`."""

@@ -5,6 +5,7 @@ The API's routes go to a handler without middleware or thread hops; people's pag
 """
 
 import os
+from collections.abc import Sequence
 from typing import cast
 
 import django
@@ -12,12 +13,24 @@ from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGIReceiveEve
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
-from django.core.checks import run_checks
+from django.core.checks import CheckMessage, run_checks
 from django.core.management.base import SystemCheckError
 from django.http import Http404
 from django.urls import resolve
 
+from resource_server.checks.rules import find_problems
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inference_gateway.settings")
+
+
+def _refuse(messages: Sequence[CheckMessage]) -> None:
+    """Raise `SystemCheckError` where a server must not start."""
+    serious = [message for message in messages if message.is_serious() and not message.is_silenced()]
+    if serious:
+        raise SystemCheckError("\n".join(str(message) for message in serious))
+
+
+_refuse(find_problems(settings.ENVIRONMENT))  # before anything else is imported: it is said at once
 django.setup()
 
 from inference_gateway.lifespan import Lifespan  # noqa: E402 - needs Django's registry
@@ -94,13 +107,6 @@ def _find_template(path: str) -> str:
         return ""
 
 
-def _check() -> None:
-    """Django runs its system checks in `manage.py` only; a server must refuse a dangerous configuration as well."""
-    serious = [message for message in run_checks() if message.is_serious() and not message.is_silenced()]
-    if serious:
-        raise SystemCheckError("\n".join(str(message) for message in serious))
-
-
-_check()
+_refuse(run_checks())  # Django runs its system checks in `manage.py` only
 _django = get_asgi_application()
 application = Application(cast("ASGI3Application", ASGIStaticFilesHandler(_django) if settings.DEBUG else _django))

@@ -65,7 +65,7 @@ def _build_authentication(cloud: Cloud, identity: Identity, login: Mapping[str, 
 
 
 async def post_revoke(request: web.Request) -> web.Response:
-    """`{token}` revokes one token; `{identity}` all of theirs."""
+    """`{token}` revokes one token; `{identity, client_id?}` all of theirs, or those issued to one application."""
     cloud = request.app[CLOUD]
     body = await read_json(request)
     if not {"token", "identity"} & set(body):
@@ -74,11 +74,12 @@ async def post_revoke(request: web.Request) -> web.Response:
         revoke(cloud, str(body["token"]))
     if "identity" in body:
         with refusing_bad_records():
-            _revoke_all(cloud, get_identity(cloud, str(body["identity"])))
+            _revoke_all(cloud, get_identity(cloud, str(body["identity"])), body.get("client_id"))
     return web.Response(status=204)
 
 
-def _revoke_all(cloud: Cloud, identity: Identity) -> None:
+def _revoke_all(cloud: Cloud, identity: Identity, client_id: str | None) -> None:
     records: list[Token | RefreshToken] = [*cloud.tokens.values(), *cloud.refresh_tokens.values()]
     for record in records:
-        record.revoked = record.revoked or record.grant.sub == identity.id
+        if record.grant.sub == identity.id and client_id in {None, record.grant.client_id}:
+            record.revoked = True
