@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from benchmarks.client import Answer, Connection, connect
 from benchmarks.exchange import PACED, build_request
 from benchmarks.figures import Verdict
 from benchmarks.processes import BenchmarkError, Program, Programs, find_free_port, is_listening
+from benchmarks.report import say
 from benchmarks.statistics import quantile
 from benchmarks.targets.cloud import Cloud
 from benchmarks.targets.gateway import CHAT_PATH, build_row, serve_gateway
@@ -102,6 +104,8 @@ def _describe(load: Load, killed_at: list[float], failovers: float) -> dict[str,
     )
     during = sorted(latency for at, latency in load.latencies_s if any(0 <= at - kill < 1 for kill in killed_at))
     met = failovers + len(load.failed)
+    for text, count in Counter(load.failed).most_common(3):
+        say(f"{count} failed: {text}")
     if not calm or not during or not failovers:
         raise BenchmarkError("no request met a death, or none was answered in peace")
     usual_s = quantile(calm, 0.5)
