@@ -26,11 +26,9 @@ from typing import Any
 
 OPERATIONS = frozenset(["chat/completions", "completions", "embeddings"])  # paths below the framework's /v1/
 RELAY_TIMEOUT_S = 15.0  # the gateway holds a POST for up to 10 s: that is its backpressure
-CONNECT_TIMEOUT_S, RELAY_GIVE_UP_S = 5.0, 30.0
-PING_INTERVAL_S, STARTED_WAIT_S = 1.0, 3.0
-BATCH_CHARS, BATCH_WAIT_S = 4096, 0.03
+CONNECT_TIMEOUT_S, RELAY_GIVE_UP_S, PING_INTERVAL_S, STARTED_WAIT_S = 5.0, 30.0, 1.0, 3.0
+BATCH_CHARS, BATCH_WAIT_S, BUFFER_CHARS = 4096, 0.03, 1_000_000
 PART_CHARS = 160_000  # a message stays below 1 MiB even where every character is escaped to six bytes
-BUFFER_CHARS = 1_000_000
 RESULT_BYTES = 9_000_000  # Globus refuses results over 10 MB, measured on the serialised text
 TRY_AGAIN = frozenset([0, 409, 429, 500, 502, 503, 504])  # 0: nobody answered
 TOO_LARGE = ("answer_too_large", "the answer is larger than it may be")
@@ -54,8 +52,8 @@ def vllm_inference_function(payload: Any) -> str:
     """Ask the framework, relay its answer, and return the fallback truth as JSON text.
 
     The payload is ``{"model_params": {…, "openai_endpoint", "api_port"}, "relay"?: {"url", "ticket"},
-    "gateway_request_id"?}``, the result ``{"gateway_result": 1, "status", "headers", "relayed", "body" or "end"}`` or
-    ``{"gateway_result": 1, "error": {"code", "message"}}``.
+    "gateway_request_id"?, "traceparent"?}``, the result ``{"gateway_result": 1, "status", "headers", "relayed",
+    "body" or "end"}`` or ``{"gateway_result": 1, "error": {"code", "message"}}``.
     """
     framework = Framework()
     relay = Relay(framework)
@@ -116,8 +114,8 @@ def parse_object(text: str) -> dict[str, Any]:
     return {}
 
 
-def parse_call(payload: Any) -> tuple[str, int, bytes, str]:
-    """A call's operation, port, body and request id; what selects the framework leaves the body. Raises `Failure`."""
+def parse_call(payload: Any) -> tuple[str, int, bytes, dict[str, str]]:
+    """A call's operation, port, body and own headers; what selects the framework leaves the body. Raises `Failure`."""
     params = payload.get("model_params") if isinstance(payload, dict) else None
     if not isinstance(params, dict):
         raise Failure("bad_request", "the payload needs model_params, an object")
@@ -128,7 +126,9 @@ def parse_call(payload: Any) -> tuple[str, int, bytes, str]:
     if type(port) is not int or port not in range(1, 65536):
         raise Failure("bad_request", "api_port must be an integer from 1 to 65535")
     request_id = re.fullmatch(r"[A-Za-z0-9_-]{1,128}", str(payload.get("gateway_request_id", "")))
-    return operation, port, json.dumps(body).encode(), request_id[0] if request_id else secrets.token_hex(8)
+    trace = re.fullmatch(r"[0-9a-f-]{55}", str(payload.get("traceparent", "")))
+    marks = {"X-Request-Id": request_id[0] if request_id else secrets.token_hex(8)}
+    return operation, port, json.dumps(body).encode(), {**marks, **({"traceparent": trace[0]} if trace else {})}
 
 
 class Framework:
@@ -141,9 +141,9 @@ class Framework:
         self._left: int | None = None
         self.is_delimited = False  # whether chunks or a length tell the body's end; else a crash looks like an end
 
-    def open(self, operation: str, port: int, body: bytes, request_id: str) -> dict[str, Any]:
+    def open(self, operation: str, port: int, body: bytes, marks: dict[str, str]) -> dict[str, Any]:
         """Send a call; returns the answer's ``status`` and the ``headers`` worth passing on. Raises `Failure`."""
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", "X-Request-Id": request_id}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity", **marks}
         if os.environ.get("INFERENCE_SERVER_API_KEY"):
             headers["Authorization"] = "Bearer " + os.environ["INFERENCE_SERVER_API_KEY"]
         try:

@@ -55,6 +55,7 @@ class Key:
 
 
 _SDK = "globus-sdk"
+_OTEL = "opentelemetry"
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -174,6 +175,44 @@ KEYS: tuple[Key, ...] = (
     Key("LOG_FILE", 'File that records are appended to, for logrotate; "" writes them to standard error.', ""),
     Key("ACCESS_LOG", "Whether each request is logged when it has ended.", "False", parse_bool),
     Key(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Base address of the OTLP/HTTP collector; traces are sent there.",
+        None,
+        reader=_OTEL,
+    ),
+    Key(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "Whole address that traces are posted to, where it is no /v1/traces below the base address.",
+        None,
+        reader=_OTEL,
+    ),
+    Key(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "Comma-separated name=value headers for the collector, such as its credentials.",
+        None,
+        reader=_OTEL,
+        secret=True,
+    ),
+    Key("OTEL_EXPORTER_OTLP_CERTIFICATE", "File of the authority of the collector's certificate.", None, reader=_OTEL),
+    Key("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf, the only one.", None, reader=_OTEL),
+    Key("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "The same, for traces alone.", None, reader=_OTEL),
+    Key(
+        "OTEL_TRACES_EXPORTER",
+        "otlp sends traces (to localhost:4318 unless an endpoint is set); none sends none.",
+        None,
+        reader=_OTEL,
+    ),
+    Key(
+        "OTEL_TRACES_SAMPLER",
+        "Which requests are traced: parentbased_always_on (the default), traceidratio and others.",
+        None,
+        reader=_OTEL,
+    ),
+    Key("OTEL_TRACES_SAMPLER_ARG", "The ratio of traceidratio, from 0 to 1.", None, reader=_OTEL),
+    Key("OTEL_SERVICE_NAME", "Name of this gateway in traces, where it is not inference-gateway.", None, reader=_OTEL),
+    Key("OTEL_RESOURCE_ATTRIBUTES", "Comma-separated name=value attributes of this gateway.", None, reader=_OTEL),
+    Key("OTEL_SDK_DISABLED", "true switches traces off.", None, reader=_OTEL),
+    Key(
         "POSTGRES_DB",
         "Database that the container creates.",
         None,
@@ -271,7 +310,8 @@ def load_environment() -> Environment:
     # A secret may hold "${": it is no reference to another key.
     values = dotenv_values(BASE_DIR / ".env", interpolate=False)
     from_file = {name: value for name, value in values.items() if value is not None}
-    for key in KEYS:
-        if key.reader == _SDK and key.name in from_file:
-            os.environ.setdefault(key.name, from_file[key.name])  # the SDK reads nothing but its process's environment
+    of_sdk = {key.name for key in KEYS if key.reader == _SDK}
+    for name, value in from_file.items():
+        if name in of_sdk or name.startswith("OTEL_"):
+            os.environ.setdefault(name, value)  # the SDKs read nothing but their process's environment
     return Environment({**from_file, **os.environ})

@@ -41,6 +41,8 @@ from resource_server.state.base import State
 from resource_server.state.build import open_state
 from resource_server.status.board import Board
 from resource_server.telemetry.telemetry import Telemetry
+from resource_server.tracing.base import Tracer
+from resource_server.tracing.opening import open_tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Gateway:
     max_body_bytes: int
     metrics_addresses: AddressList
     telemetry: Telemetry
+    tracer: Tracer
     access_log: bool
 
 
@@ -83,6 +86,8 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
         if not (settings.text("PGHOST") and settings.text("REDIS_URL")):
             stack.enter_context(_sole_process(data_dir))
         telemetry = await stack.enter_async_context(open_telemetry(data_dir, serves=True))
+        tracer = await open_tracer(settings, worker_id)
+        stack.push_async_callback(tracer.aclose)
         state = await open_state(settings.text("REDIS_URL") or None, workers)
         stack.push_async_callback(state.aclose)
         database = DatabaseThread("catalogue")
@@ -146,6 +151,7 @@ async def open_gateway(settings: Settings, secret_key: str, data_dir: Path) -> A
             max_body_bytes=int(settings.number("MAX_BODY_BYTES")),
             metrics_addresses=AddressList(settings.items("METRICS_ALLOWED_ADDRESSES")),
             telemetry=telemetry,
+            tracer=tracer,
             access_log=settings.flag("ACCESS_LOG"),
         )
 

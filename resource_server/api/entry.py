@@ -44,6 +44,8 @@ from resource_server.identity.base import Caller
 from resource_server.services.draining import build_refusal
 from resource_server.services.ledger import Entry
 from resource_server.services.metrics import count_error
+from resource_server.tracing.base import NO_SPAN, Arrival, Span
+from resource_server.tracing.parents import find_parent
 from resource_server.wiring import Gateway
 
 logger = logging.getLogger(__name__)
@@ -95,7 +97,8 @@ class ApiEntry:
                 if self._draining.refuses:
                     await _refuse_new(match, scope, receive)
                 if entry is not None:
-                    caller = await self._identify(scope, receive)
+                    with entry.span.child("authenticate"):
+                        caller = await self._identify(scope, receive)
                     entry.principal = caller.principal
                 identified_at = time.perf_counter()
                 body = await read_body(scope, receive, self._cap_bytes(path, entry))
@@ -122,7 +125,13 @@ class ApiEntry:
         operation = _OPERATIONS.get(match.url_name or "")
         if operation is None or scope["method"] != "POST":
             return None
-        return self._gateway.ledger.open(request_id, operation, received_at)
+        return self._gateway.ledger.open(
+            request_id, operation, received_at, self._begin_span(match, scope, received_at)
+        )
+
+    def _begin_span(self, match: ResolverMatch, scope: HTTPScope, received_at: float) -> Span:
+        tracer = self._gateway.tracer
+        return tracer.begin(_describe_arrival(match, scope, received_at)) if tracer.is_on else NO_SPAN
 
     async def _identify(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Caller:
         """Who asks: somebody who may not come in gets no memory for a body. Raises as `Authenticator.authenticate`."""
@@ -210,6 +219,21 @@ def _resolve(path: str) -> ResolverMatch:
 def _is_known_host(host: str) -> bool:
     domain, _port = split_domain_port(host)
     return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
+def _describe_arrival(match: ResolverMatch, scope: HTTPScope, received_at: float) -> Arrival:
+    """What a trace is told of a request before anything of it is known to be true."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    is_known = len(host) <= _MAX_CACHED and _is_known_host(host)
+    attributes = {
+        "http.request.method": scope["method"],
+        "http.route": f"/{match.route}",
+        "url.path": scope["path"][:_MAX_CACHED],
+        "url.scheme": scope["scheme"],
+        **({"server.address": split_domain_port(host)[0]} if is_known else {}),
+    }
+    parent = find_parent([value for name, value in scope["headers"] if name == b"traceparent"])
+    return Arrival(f"{scope['method']} /{match.route}", parent, received_at, attributes)
 
 
 def _check_host(host: str) -> None:

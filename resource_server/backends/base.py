@@ -59,6 +59,7 @@ class Call:
         deadline: `time.monotonic()` value after which nobody waits any more.
         begin_within_s: how long the work may take to begin before another target is worth a try; `None` where there
             is no other, or the model is not hot.
+        traceparent: of the attempt's span, for the framework; empty where nothing is traced.
     """
 
     request_id: str
@@ -68,6 +69,7 @@ class Call:
     stream: bool
     deadline: float
     begin_within_s: float | None = None
+    traceparent: str = ""
 
 
 class Upstream(Protocol):

@@ -9,12 +9,15 @@ from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 
-from resource_server.checks import bounds, database, globus, network, secrets
+from resource_server.checks import bounds, database, globus, network, secrets, traces
 from resource_server.checks.rule import Rule
 from resource_server.domain.settings import Settings
 
 RULES: tuple[Rule, ...] = tuple(
-    sorted((*secrets.RULES, *database.RULES, *globus.RULES, *network.RULES, *bounds.RULES), key=lambda rule: rule.id)
+    sorted(
+        (*secrets.RULES, *database.RULES, *globus.RULES, *network.RULES, *bounds.RULES, *traces.RULES),
+        key=lambda rule: rule.id,
+    )
 )
 
 

@@ -27,6 +27,7 @@ from resource_server.domain.sse import StreamTap, find_error
 from resource_server.domain.states import ModelState
 from resource_server.domain.usage import Usage
 from resource_server.services.approach import Approach
+from resource_server.services.request_spans import begin_attempt
 from resource_server.services.upstream_errors import (
     FAILED_MESSAGE,
     build_busy,
@@ -34,6 +35,7 @@ from resource_server.services.upstream_errors import (
     is_worth_another_target,
 )
 from resource_server.telemetry.series import DIRECT, FAILOVERS, UPSTREAM_FAILURES
+from resource_server.tracing.base import NO_SPAN, Span
 
 logger = logging.getLogger(__name__)
 
@@ -77,11 +79,21 @@ class Attempts:
         content_at: `time.perf_counter()` when a stream's first content had come; `None` before.
     """
 
-    def __init__(self, backends: Mapping[str, Backend], approach: Approach, body: RequestBody, request_id: str) -> None:
+    def __init__(
+        self,
+        backends: Mapping[str, Backend],
+        approach: Approach,
+        body: RequestBody,
+        request_id: str,
+        *,
+        span: Span = NO_SPAN,
+    ) -> None:
         self._backends = backends
         self._approach = approach
         self._body = body
         self._request_id = request_id
+        self._span = span
+        self._attempt = NO_SPAN
         self.path = ""
         self.content_at: float | None = None
         self._failed_at = ""
@@ -103,6 +115,7 @@ class Attempts:
 
     def note_broken(self) -> None:
         """The answer that was given back broke off."""
+        self._attempt.fail("broken")
         self._approach.traffic.breaker.fail()
 
     async def whole_answer(self) -> WholeAnswer:
@@ -134,6 +147,7 @@ class Attempts:
                 self._note(exc)
             else:
                 self.content_at = time.perf_counter()
+                self._attempt.mark("first content")
                 self._approach.traffic.note_latency(time.monotonic() - self._called_at)
                 await self._approach.note_answer()
                 return begun
@@ -146,20 +160,34 @@ class Attempts:
         try:
             await upstream.aclose()
         finally:
-            self._approach.leave()
+            self._leave()
+
+    def _leave(self) -> None:
+        self._approach.leave()
+        self._attempt.end()
+
+    async def _enter_next(self) -> bool:
+        began_at, waited_s = time.perf_counter(), self.waited_s
+        try:
+            return await self._approach.enter_next()
+        finally:
+            if self.waited_s > waited_s:
+                self._span.child("wait", began_at=began_at).end()
 
     async def _open(self) -> Upstream:
-        while await self._approach.enter_next():
+        while await self._enter_next():
             upstream = None
             if self._failed_at:
                 FAILOVERS.inc(self._failed_at)
                 self._failed_at = ""
             try:
                 self._called_at = time.monotonic()
+                self._attempt = begin_attempt(self._span, self.current, self._body.operation)
                 upstream = await self._backends[self.current.place.target.backend].open(self._call())
                 if upstream.status == HTTPStatus.OK:
                     self.path = upstream.headers.get("x-gateway-path", "")
                     if self.path:
+                        self._attempt.note({"gateway.path": self.path})
                         DIRECT.inc(self.current.place.target.cluster)
                     return upstream
                 await self._refused(upstream)
@@ -168,7 +196,7 @@ class Attempts:
                 self._note(exc)
             finally:
                 if upstream is None or upstream.status != HTTPStatus.OK:
-                    self._approach.leave()
+                    self._leave()
         raise self._approach.failure or BackendError("No target of this model could be reached. Try again.")
 
     def _call(self) -> Call:
@@ -182,6 +210,7 @@ class Attempts:
             stream=self._body.stream,
             deadline=self._called_at + target.timeout_s,
             begin_within_s=BEGIN_WITHIN_S if can_move else None,
+            traceparent=self._attempt.traceparent,
         )
 
     async def _refused(self, upstream: Upstream) -> None:
@@ -194,6 +223,8 @@ class Attempts:
         finally:
             await upstream.aclose()
         error = build_rejection(upstream.status, body)
+        self._attempt.note({"http.response.status_code": int(upstream.status)})
+        self._attempt.fail("refused")
         if not is_worth_another_target(upstream.status):
             self._approach.traffic.note_answer()
             raise error
@@ -219,6 +250,7 @@ class Attempts:
     def _fail(self, reason: str) -> None:
         self._failed_at = self.current.place.target.cluster
         UPSTREAM_FAILURES.inc(self._failed_at, reason)
+        self._attempt.fail(reason)
 
     def _log(self, event: str, detail: object) -> None:
         target = self.current.place.target

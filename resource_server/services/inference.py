@@ -94,12 +94,13 @@ class Inference:
         """The whole answer, or one that streams. Raises `GatewayError`; either way one entry is on record."""
         with request.entry as entry, self._draining.told():
             entry.principal = caller.principal
-            body = parse_body(request.body, request.operation)
-            entry.model, entry.stream = body.model, body.stream
-            approach = await self._route(caller, request, body)
-            entry.reservation = await self._limits.reserve(caller.principal, body.model)
+            with entry.span.child("route"):
+                body = parse_body(request.body, request.operation)
+                entry.model, entry.stream = body.model, body.stream
+                approach = await self._route(caller, request, body)
+                entry.reservation = await self._limits.reserve(caller.principal, body.model)
             routed_at = time.perf_counter()
-            attempts = Attempts(self._backends, approach, body, request.request_id)
+            attempts = Attempts(self._backends, approach, body, request.request_id, span=entry.span)
             if body.stream:
                 return await self._stream(request, attempts, entry, routed_at)
             if approach.current.state is not ModelState.HOT:

@@ -15,7 +15,9 @@ from resource_server.domain.principal import Principal
 from resource_server.domain.usage import Usage
 from resource_server.limits.base import Reservation
 from resource_server.services.metrics import count_request
+from resource_server.services.request_spans import end_request
 from resource_server.telemetry.series import REQUESTS_IN_PROGRESS
+from resource_server.tracing.base import NO_SPAN, Span
 
 CLIENT_LEFT = 499
 """The status on record, as nginx writes it, where the client saw none."""
@@ -31,6 +33,7 @@ class Entry:
         place: where the request went last; `None` for nowhere.
         reservation: what the limits hold for it, settled when it closes.
         content_at: `time.perf_counter()` when a stream had its first content; `None` for never.
+        span: what a trace shows of it; ends when it closes.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Entry:
         request_id: str,
         operation: Operation,
         received_at: float,
+        span: Span = NO_SPAN,
     ) -> None:
         self._write = write
         self._request_id = request_id
@@ -53,6 +57,7 @@ class Entry:
         self.place: Place | None = None
         self.reservation: Reservation | None = None
         self.content_at: float | None = None
+        self.span = span
         REQUESTS_IN_PROGRESS.add(by=1)
 
     def __enter__(self) -> Self:
@@ -118,6 +123,7 @@ class Entry:
         self._write(record)
         REQUESTS_IN_PROGRESS.add(by=-1)
         count_request(record, None if self.content_at is None else self.content_at - self._received_at)
+        end_request(self.span, record)
 
     def _elapsed_ms(self) -> float:
         return (time.perf_counter() - self._received_at) * 1000
@@ -129,6 +135,6 @@ class Ledger:
     def __init__(self, write: Callable[[RequestRecord], None]) -> None:
         self._write = write
 
-    def open(self, request_id: str, operation: Operation, received_at: float) -> Entry:
+    def open(self, request_id: str, operation: Operation, received_at: float, span: Span = NO_SPAN) -> Entry:
         """An entry for one request, whose caller is not known yet."""
-        return Entry(self._write, request_id, operation, received_at)
+        return Entry(self._write, request_id, operation, received_at, span)

@@ -27,7 +27,7 @@ from resource_server.telemetry.series import (
     TOKENS,
 )
 
-_GEN_AI_OPERATIONS = {
+GEN_AI_OPERATIONS = {
     Operation.CHAT_COMPLETIONS.value: "chat",
     Operation.COMPLETIONS.value: "text_completion",
     Operation.EMBEDDINGS.value: "embeddings",
@@ -48,7 +48,7 @@ def count_request(record: RequestRecord, first_content_s: float | None) -> None:
     """Count one finished request, whose first content was sent so many seconds after it came in; `None` for never."""
     duration_s = record.duration_ms / 1000
     REQUESTS.inc(record.operation, record.cluster, str(record.status), record.error_code)
-    REQUEST_DURATION.observe(_GEN_AI_OPERATIONS[record.operation], record.cluster, amount=duration_s)
+    REQUEST_DURATION.observe(GEN_AI_OPERATIONS[record.operation], record.cluster, amount=duration_s)
     if record.cancelled:
         CANCELLATIONS.inc("none" if first_content_s is None else "begun")
     if record.error_code and is_refusal(record):

@@ -44,6 +44,36 @@ def test_framework_gets_the_body_without_what_selected_it(ask: Ask, framework: F
     assert "authorization" not in seen[0].headers
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ({"gateway_request_id": "req_7", "traceparent": TRACE}, ("req_7", TRACE)),
+        ({"gateway_request_id": "req_7"}, ("req_7", None)),
+        ({"gateway_request_id": "req_7", "traceparent": f"{TRACE}\r\nx: y"}, ("req_7", None)),
+        ({"gateway_request_id": "req_7", "traceparent": None}, ("req_7", None)),
+    ],
+)
+def test_framework_gets_the_request_id_and_the_trace_as_headers(
+    function: Callable[[object], str],
+    framework: Framework,
+    marks: dict[str, object],
+    expected: tuple[str, str | None],
+) -> None:
+    seen: list[Exchange] = []
+
+    def answer(exchange: Exchange) -> None:
+        seen.append(exchange)
+        exchange.reply(200)
+
+    params = {"openai_endpoint": "embeddings", "api_port": framework(answer).port, "model": "m"}
+    assert json.loads(function({"model_params": params, **marks}))["status"] == 200
+    assert (seen[0].headers["x-request-id"], seen[0].headers.get("traceparent")) == expected
+    assert json.loads(seen[0].body) == {"model": "m"}
+
+
 def test_framework_error_is_an_answer(ask: Ask, framework: Framework) -> None:
     error = b'{"error": {"message": "too long"}}'
     port = framework(lambda exchange: exchange.reply(429, error, retry_after="7")).port

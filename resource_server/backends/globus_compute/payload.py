@@ -1,6 +1,7 @@
 """What travels to the registered function: one JSON argument, packed as Globus Compute packs it.
 
-`{"model_params": {…the body…, "openai_endpoint", "api_port"}, "relay"?: {"url", "ticket"}, "gateway_request_id"}`.
+`{"model_params": {…the body…, "openai_endpoint", "api_port"}, "relay"?: {"url", "ticket"}, "gateway_request_id",
+"traceparent"?}`.
 The body is spliced in as it is: its JSON is neither parsed nor written again where it need not change.
 """
 
@@ -19,6 +20,8 @@ def build_payload(call: Call, target: GlobusComputeTarget, stream: RelayStream |
     body = call.body if target.relay or not call.stream else _without_stream(call.body)
     row = orjson.dumps({"openai_endpoint": call.operation.value, "api_port": target.api_port})
     marks: dict[str, object] = {"gateway_request_id": call.request_id}
+    if call.traceparent:
+        marks["traceparent"] = call.traceparent
     if stream is not None:
         marks["relay"] = {"url": stream.url, "ticket": stream.ticket}
     return b'{"model_params":' + _append_members(body, row) + b"," + orjson.dumps(marks)[1:]

@@ -67,7 +67,7 @@ class OpenAIHTTPBackend:
                 response = await self._session.post(
                     route.url(call.operation),
                     data=call.body,
-                    headers=route.headers(call.request_id),
+                    headers=route.headers(call.request_id, call.traceparent),
                     allow_redirects=False,
                     ssl=await self._get_ssl(route.target.ca_file),
                 )

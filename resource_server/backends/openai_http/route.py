@@ -32,11 +32,14 @@ class Route:
         """Where the framework serves the operation."""
         return self._urls[operation]
 
-    def headers(self, request_id: str) -> dict[str, str]:
+    def headers(self, request_id: str, traceparent: str = "") -> dict[str, str]:
         """Request headers beside those of the session. Raises `UpstreamUnavailable` if the key is not set."""
         if self._headers is None:
             raise UpstreamUnavailable(f"the environment has no {self.target.api_key_variable}")
-        return {**self._headers, "X-Request-Id": request_id}
+        headers = {**self._headers, "X-Request-Id": request_id}
+        if traceparent:
+            headers["traceparent"] = traceparent
+        return headers
 
 
 def _build_headers(target: OpenAIHTTPTarget, environ: Mapping[str, str]) -> dict[str, str] | None:

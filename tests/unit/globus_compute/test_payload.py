@@ -1,6 +1,7 @@
 """What travels to the function."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from globus_compute_sdk.serialize import ComputeSerializer
@@ -43,6 +44,13 @@ def test_row_wins_over_the_body() -> None:
 def test_without_relay_nothing_stands_beside() -> None:
     payload = json.loads(build_payload(build_call(), build_target(), None))
     assert payload.keys() == {"model_params", "gateway_request_id"}
+
+
+def test_trace_stands_beside_the_body_never_inside() -> None:
+    call = replace(build_call(), traceparent="00-1-2-01")
+    payload = json.loads(build_payload(call, build_target(), None))
+    assert payload["traceparent"] == "00-1-2-01"
+    assert "traceparent" not in payload["model_params"]
 
 
 @pytest.mark.parametrize(("relay", "stream"), [(True, True), (False, False)])

@@ -13,6 +13,7 @@ WARNED = (
     ({"REDIS_URL": "redis://redis.example.org:6379/0"}, "gateway.W003"),
     ({"AUTHORIZED_IDPS": ""}, "gateway.W004"),
     ({"ALLOWED_HOSTS": "localhost,127.0.0.1"}, "gateway.W005"),
+    ({"OTEL_TRACES_EXPORTER": "zipkin"}, "gateway.W006"),
 )
 TABLE = [row for row in (*UNSAFE, *WARNED) if row[1].startswith("gateway.")]
 
