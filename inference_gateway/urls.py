@@ -8,6 +8,7 @@ from resource_server.operator_api.views import router
 urlpatterns = [
     path("resource_server/admin/", admin.site.urls),
     path("resource_server/operator/", include(router.urls)),
+    path("resource_server/ui/", include("resource_server.ui.urls")),
     path("", include("resource_server.sign_in.urls")),
     path("resource_server/", include("resource_server.urls")),
 ]
