@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "resource_server.ui.without_database.WithoutDatabaseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -136,7 +137,8 @@ REST_FRAMEWORK = {
 }
 
 # Sign-in with Globus (docs/admin.md). Users are found by the gateway's own step; the library stores no tokens.
-LOGIN_URL = LOGIN_REDIRECT_URL = "sign_in"
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "status_page"
 GLOBUS_AUTH_URL = ENVIRONMENT.text("GLOBUS_SDK_SERVICE_URL_AUTH").rstrip("/") or "https://auth.globus.org"
 SOCIAL_AUTH_GLOBUS_OIDC_ENDPOINT = GLOBUS_AUTH_URL
 SOCIAL_AUTH_GLOBUS_KEY = ENVIRONMENT.text("GLOBUS_APPLICATION_ID")

@@ -7,8 +7,8 @@ from pathlib import Path
 from resource_server.domain.states import ModelState
 
 ROOT = Path(__file__).parents[2]
-# Beside the vocabulary: the words of status functions, the error's code, the status of an endpoint, the status page's
-# member that tells of the window, the column in the admin pages.
+# Beside the vocabulary: the words of status functions, the error's code, the status of an endpoint, the public status's
+# member that tells of the window (and the page that reads it), the column in the admin pages.
 ELSEWHERE = {
     ("resource_server/admin/cluster.py", "maintenance"),
     ("resource_server/domain/cluster_report.py", "hot"),
@@ -17,6 +17,7 @@ ELSEWHERE = {
     ("resource_server/domain/errors.py", "maintenance"),
     ("resource_server/services/models.py", "offline"),
     ("resource_server/services/public_status.py", "maintenance"),
+    ("resource_server/ui/content.py", "maintenance"),
 }
 
 

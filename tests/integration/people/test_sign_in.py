@@ -56,8 +56,8 @@ def test_who_sees_which_page(gateway: GatewayServer, path: str, alice: int, bob:
 def test_person_without_a_role_signs_in_and_gets_no_admin_page(browser: Browser, globus: GlobusCloud) -> None:
     globus.admin.remove_member(OPERATOR_GROUP_ID, BOB.id)
     page = browser.sign_in(BOB)
-    assert page.url == f"{browser.origin}/login/"
-    assert "You have no role here" in page.text
+    assert page.url == f"{browser.origin}/resource_server/ui/"
+    assert "You have no role here" in browser.get("/login/").text
     assert browser.get(CLUSTERS, follow=False).status_code == 302
 
 
@@ -93,7 +93,7 @@ def test_denied_at_globus_is_no_sign_in(browser: Browser) -> None:
 def test_sign_in_never_leads_to_another_site(browser: Browser, onward: str) -> None:
     assert f'value="{onward}"' not in browser.get(f"/login/?next={quote(onward)}").text
     page = browser.sign_in(ALICE, onward)
-    assert page.url == f"{browser.origin}/login/"
+    assert page.url == f"{browser.origin}/resource_server/ui/"
 
 
 def test_asking_globus_uses_state_nonce_pkce_and_the_own_scope(browser: Browser) -> None:
