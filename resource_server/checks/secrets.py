@@ -22,6 +22,15 @@ def _find_weak_key(settings: Settings) -> Iterator[Problem]:
         yield Problem("SECRET_KEY repeats a few characters: it can be guessed.", f"{_MAKE_ONE}.")
 
 
+def _find_weak_fallbacks(settings: Settings) -> Iterator[Problem]:
+    for key in settings.items("SECRET_KEY_FALLBACKS"):
+        if len(key) < _MIN_KEY_LENGTH or key == settings.text("SECRET_KEY"):
+            yield Problem(
+                "SECRET_KEY_FALLBACKS holds a key that is short, or SECRET_KEY itself: what it signs is believed.",
+                "List former keys only, and remove them once what they signed has ended.",
+            )
+
+
 def _find_example_password(settings: Settings) -> Iterator[Problem]:
     if settings.text("PGPASSWORD") == _EXAMPLE_PASSWORD:
         yield Problem("PGPASSWORD is the example's.", "Give the database a password of its own.")
@@ -65,5 +74,6 @@ RULES = (
     Rule("E008", "PostgreSQL is reached over the network without a password", _find_missing_password),
     Rule("E009", "one secret is used for two things", _find_reused_secret),
     Rule("E010", "a secret still holds the example's placeholder", _find_placeholders),
+    Rule("E041", "a former key is short, or still in use", _find_weak_fallbacks),
     Rule("E011", "Grafana's administrator has a default password", _find_grafana_default),
 )
