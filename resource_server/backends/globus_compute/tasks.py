@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -26,8 +26,8 @@ class Task:
 
     task_id: str
     stream: RelayStream | None
+    submitted_at: float
     check_at: float
-    submitted_at: float = field(default_factory=time.monotonic)
     result: asyncio.Future[TaskResult] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -38,10 +38,12 @@ class Tasks:
 
     Args:
         overdue_after_s: see `GlobusComputeSettings`.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, overdue_after_s: float) -> None:
+    def __init__(self, overdue_after_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._overdue_after_s = overdue_after_s
+        self._clock = clock
         self._tasks: dict[str, Task] = {}
         self._early: OrderedDict[str, TaskResult] = OrderedDict()
         self._submissions = 0
@@ -51,7 +53,8 @@ class Tasks:
 
     def add(self, task_id: str, stream: RelayStream | None) -> Task:
         """Wait for a task's result."""
-        task = Task(task_id, stream, time.monotonic() + self._overdue_after_s)
+        now = self._clock()
+        task = Task(task_id, stream, now, now + self._overdue_after_s)
         self._tasks[task_id] = task
         early = self._early.pop(task_id, None)
         if early is not None:
@@ -87,7 +90,7 @@ class Tasks:
 
     def check_soon(self) -> None:
         """Ask for every task that is under way: messages may have been lost."""
-        now = time.monotonic()
+        now = self._clock()
         for task in self._tasks.values():
             task.check_at = now
 
@@ -96,7 +99,7 @@ class Tasks:
 
         A task whose function was heard lately needs no asking: its answer comes by the relay.
         """
-        now = time.monotonic()
+        now = self._clock()
         overdue = [task for task in self._tasks.values() if task.check_at <= now and not task.result.done()][:limit]
         for task in overdue:
             age_s = now - task.submitted_at

@@ -1,7 +1,5 @@
 """The tasks under way: early, late, twice, overdue."""
 
-import asyncio
-
 from resource_server.backends.globus_compute.service import TaskResult
 from resource_server.backends.globus_compute.tasks import EARLY_RESULTS, Tasks
 
@@ -51,15 +49,16 @@ async def test_forgotten_task_leaves_nothing() -> None:
 
 
 async def test_overdue_task_is_asked_for_with_growing_pauses() -> None:
-    tasks = Tasks(0.05)
+    now = [0.0]
+    tasks = Tasks(5.0, lambda: now[0])
     tasks.add("a", None)
     tasks.settle("b", FIRST)
-    assert tasks.take_overdue(10) == []
-    await asyncio.sleep(0.06)
-    assert tasks.take_overdue(10) == ["a"]
-    assert tasks.take_overdue(10) == []
-    await asyncio.sleep(0.08)
-    assert tasks.take_overdue(10) == ["a"]
+
+    def is_asked_for(at: float) -> bool:
+        now[0] = at
+        return tasks.take_overdue(10) == ["a"]
+
+    assert [at for at in range(30) if is_asked_for(at)] == [5, 10, 20]
     tasks.check_soon()
     assert tasks.take_overdue(10) == ["a"]
 
